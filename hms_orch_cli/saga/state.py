@@ -1,0 +1,115 @@
+"""The state of one run: a fold of its facts, immutable, and small enough for many thousands at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any, NamedTuple
+
+from hms_orch_cli.saga.definition import Saga
+from hms_orch_cli.saga.events import EventRef
+
+
+class Status(Enum):
+    """Where a run stands. WAITING and PAUSED of the contract are views of RUNNING, see `views/runs.py`."""
+
+    NEW = "NEW"
+    RUNNING = "RUNNING"
+    COMPENSATING = "COMPENSATING"
+    STUCK = "STUCK"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+    ABANDONED = "ABANDONED"
+    SKIPPED = "SKIPPED"
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing follows any more."""
+        return self in _ENDED
+
+
+_ENDED = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED, Status.ABANDONED, Status.SKIPPED})
+
+
+class Phase(Enum):
+    """Where the call or the undo of one step stands."""
+
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    """The intent is recorded and no answer yet."""
+    ACCEPTED = "ACCEPTED"
+    """202 or 425: the participant works on it."""
+    CHECKING = "CHECKING"
+    """In doubt; the `check` is being asked."""
+    RETRYING = "RETRYING"
+    """Pausing before the next attempt."""
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    UNKNOWN = "UNKNOWN"
+    """Given up in doubt: undone with the rest."""
+    SKIPPED = "SKIPPED"
+    STUCK = "STUCK"
+    """Only an undo: a person has to decide."""
+
+    @property
+    def moving(self) -> bool:
+        """Whether an answer or a next attempt is still to come."""
+        return self in _MOVING
+
+
+_MOVING = frozenset({Phase.RUNNING, Phase.ACCEPTED, Phase.CHECKING, Phase.RETRYING})
+
+
+class Progress(NamedTuple):
+    """How far the call, or the undo, of one step has come. Times are milliseconds since 1970.
+
+    `unknown` is sticky: one attempt's outcome was unknown and nothing has settled it. `undo` says that a call which
+    did not succeed may have taken effect. `began_at` is the first attempt of this round, `sent_at` the latest one.
+    """
+
+    phase: Phase = Phase.PENDING
+    attempt: int = 0
+    unknown: bool = False
+    fresh_token: bool = False
+    undo: bool = False
+    round: int = 1
+    began_at: int = 0
+    sent_at: int = 0
+    due_at: int = 0
+    status: int = 0
+    location: str | None = None
+    reason: str = ""
+    summary: str | None = None
+    answer: Any = None
+    output: dict[str, Any] | None = None
+
+
+PENDING = Progress()
+
+
+class Run(NamedTuple):
+    """One run of a definition. `version` is the number of facts folded, so the position in its stream. A step that has
+    not begun has no entry in `calls`, one that is not being undone none in `undos`."""
+
+    saga: Saga
+    id: str
+    status: Status = Status.NEW
+    version: int = 0
+    event: EventRef | None = None
+    depth: int = 0
+    started_at: int = 0
+    ended_at: int | None = None
+    cause: str = ""
+    reason: str = ""
+    calls: Mapping[str, Progress] = {}
+    undos: Mapping[str, Progress] = {}
+
+    def output_of(self, step: str) -> Any:
+        """What later steps read as `context.<step>`: the file's mapping, else the JSON answer."""
+        call = self.calls[step]
+        return call.answer if call.output is None else call.output
+
+    def context(self) -> dict[str, Any]:
+        """The outputs of the steps that have succeeded."""
+        return {name: self.output_of(name) for name, call in self.calls.items() if call.phase is Phase.SUCCEEDED}
