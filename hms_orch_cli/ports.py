@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, Protocol
 
+from hms_orch_cli.saga.events import RunFact
 from hms_orch_cli.saga.outcome import Answer, Op
+from hms_orch_cli.saga.state import Run
 
 
 class NewEvent(NamedTuple):
@@ -245,5 +247,5 @@ class Clock(Protocol):
 class Observer(Protocol):
     """Hears of each fact once it is durable: the console, the metrics, the live page."""
 
-    def on_facts(self, saga_id: str, saga: str, facts: Sequence[Any]) -> None:
-        """`facts` are saga.events facts of one run, in the order of the log."""
+    def on_facts(self, run: Run, facts: Sequence[RunFact]) -> None:
+        """`facts` of one run, in the order of the log; `run` is the state after them."""

@@ -1,0 +1,21 @@
+"""Points in time as text: RFC 3339 in UTC with milliseconds, from and to milliseconds since 1970."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import lru_cache
+
+
+@lru_cache(maxsize=64)
+def rfc3339(at_ms: int) -> str:
+    """`2026-11-23T14:10:07.250Z`. Many facts share a millisecond, hence the small cache."""
+    seconds, millis = divmod(at_ms, 1000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{millis:03d}Z"
+
+
+def from_rfc3339(text: str) -> int:
+    """Milliseconds since 1970. Raises ValueError for text that is no RFC 3339 time."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"no time zone in {text!r}")
+    return int(moment.timestamp() * 1000 + 0.5)

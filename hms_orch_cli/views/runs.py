@@ -1,0 +1,100 @@
+"""How a run looks to an operator: its state, why it does not move, and its steps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hms_orch_cli.saga.commands import Poll, Wake
+from hms_orch_cli.saga.compensation import needs_undo
+from hms_orch_cli.saga.due import due
+from hms_orch_cli.saga.moment import rfc3339
+from hms_orch_cli.saga.state import PENDING, Phase, Progress, Run, Status
+
+ENDED_STATES = ("COMPLETED", "FAILED", "CANCELLED", "ABANDONED", "SKIPPED")
+STATES = ("RUNNING", "WAITING", "PAUSED", "COMPENSATING", "STUCK", *ENDED_STATES)
+
+_CALL_STATES = {
+    Phase.PENDING: "PENDING",
+    Phase.RUNNING: "RUNNING",
+    Phase.ACCEPTED: "WAITING",
+    Phase.CHECKING: "RUNNING",
+    Phase.RETRYING: "RETRYING",
+    Phase.SUCCEEDED: "SUCCEEDED",
+    Phase.FAILED: "FAILED",
+    Phase.UNKNOWN: "UNKNOWN",
+    Phase.SKIPPED: "SKIPPED",
+}
+_UNDO_STATES = {Phase.SUCCEEDED: "COMPENSATED", Phase.STUCK: "STUCK"}
+
+
+def state_of(run: Run) -> str:
+    """The state of the contract: WAITING is a running one with nothing in flight."""
+    if run.status is Status.RUNNING and _waits(run):
+        return "WAITING"
+    return run.status.value
+
+
+def reason_of(run: Run) -> str:
+    """Why it ended as it did, or what it waits for; empty while it moves."""
+    if run.reason or run.status.ended:
+        return run.reason
+    for name, call in run.calls.items():
+        if call.phase is Phase.RETRYING:
+            status = f"{call.status} " if call.status else ""
+            return f"{name}: {status}{call.reason}, retry at {rfc3339(call.due_at)}"
+        if call.phase is Phase.ACCEPTED:
+            return f"{name}: the participant works on it (status {call.status})"
+    return ""
+
+
+def steps_of(run: Run) -> list[dict[str, Any]]:
+    """Every step of the definition in the order of the file: `name`, `state`, `attempts`, `summary`."""
+    steps = []
+    for name in run.saga.steps:
+        call, undo = run.calls.get(name, PENDING), run.undos.get(name)
+        attempts = call.attempt
+        steps.append(
+            {"name": name, "state": _step_state(call, undo), "attempts": attempts, "summary": _summary(call, undo)}
+        )
+    return steps
+
+
+def due_at(run: Run) -> int | None:
+    """When the run wants to move next (milliseconds since 1970): 0 now, None if only the world can move it."""
+    owed = due(run, 0)
+    if not owed:
+        return None
+    if all(isinstance(command, Wake) for command in owed):
+        return min(command.at for command in owed if isinstance(command, Wake))
+    return 0
+
+
+def waits_for_others(run: Run) -> bool:
+    """Whether only a person, an event or a callback would move it before some timeout does."""
+    pauses = any(step.phase is Phase.RETRYING for step in (*run.calls.values(), *run.undos.values()))
+    return not pauses and all(
+        isinstance(command, Wake) or (isinstance(command, Poll) and command.status == 202 and not command.location)
+        for command in due(run, 0)
+    )
+
+
+def will_be_undone(run: Run, name: str) -> bool:
+    """Whether an undo of the run would undo this step."""
+    return needs_undo(run.saga.steps[name], run.calls.get(name, PENDING))
+
+
+def _waits(run: Run) -> bool:
+    moving = [call.phase for call in run.calls.values() if call.phase.moving]
+    return bool(moving) and all(phase in (Phase.RETRYING, Phase.ACCEPTED) for phase in moving)
+
+
+def _step_state(call: Progress, undo: Progress | None) -> str:
+    if undo is None:
+        return _CALL_STATES[call.phase]
+    return _UNDO_STATES.get(undo.phase, "COMPENSATING")
+
+
+def _summary(call: Progress, undo: Progress | None) -> str | None:
+    if undo is not None and undo.phase is Phase.STUCK:
+        return undo.reason or None
+    return call.summary or call.reason or None

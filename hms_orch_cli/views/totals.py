@@ -1,0 +1,102 @@
+"""What is counted: a fold of the facts, kept beside the log so that a restart forgets nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from hms_orch_cli.saga.events import (
+    Abandoned,
+    Cancelled,
+    Completed,
+    Failed,
+    FilterFailed,
+    RunFact,
+    Skipped,
+    Started,
+    StepCompensated,
+    StepFailed,
+    StepRetrying,
+    StepStuck,
+    StepSucceeded,
+    Stuck,
+)
+
+DURATION_BOUNDS_MS: Final = (
+    10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 300_000, 1_800_000, 7_200_000, 86_400_000,
+)  # fmt: skip
+"""Upper bounds of the duration histogram: from one fast call to a day."""
+
+_OUTCOMES: Final[Mapping[type[RunFact], str]] = {
+    Completed: "completed",
+    Failed: "failed",
+    Cancelled: "cancelled",
+    Abandoned: "abandoned",
+}
+
+
+class Totals:
+    """Counts by definition since the beginning of the log. Never a run's id."""
+
+    def __init__(self) -> None:
+        self.counts: dict[str, dict[str, int]] = {}
+        """name of a counter -> `saga` or `saga|label` -> count"""
+        self.durations: dict[str, list[int]] = {}
+        """`saga|outcome` -> counts by bucket, then the number beyond the last bound, then the sum in milliseconds"""
+
+    def add(self, saga: str, fact: RunFact) -> None:
+        """Counts one fact."""
+        kind = type(fact)
+        if kind in _OUTCOMES:
+            self._ended(saga, _OUTCOMES[kind], fact.duration_ms)  # type: ignore[union-attr]  # those four have one
+        elif kind is Started:
+            self._count("started", saga)
+        elif isinstance(fact, StepSucceeded):
+            self._count("attempts", f"{saga}|call|success")
+        elif isinstance(fact, StepRetrying):
+            self._count("attempts", f"{saga}|{fact.op}|{fact.outcome}")
+            if fact.op == "compensate":
+                self._count("compensation_failures", saga)
+        elif isinstance(fact, StepFailed):
+            self._count("attempts", f"{saga}|call|{fact.outcome}")
+        elif isinstance(fact, StepCompensated):
+            self._count("attempts", f"{saga}|compensate|success")
+        elif isinstance(fact, StepStuck):
+            self._count("attempts", f"{saga}|compensate|failed")
+            self._count("compensation_failures", saga)
+        elif kind is Stuck:
+            self._count("ended", f"{saga}|stuck")
+        elif kind is Skipped:
+            self._count("skipped", saga)
+        elif kind is FilterFailed:
+            self._count("filter_errors", saga)
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        return {"counts": self.counts, "durations": self.durations}
+
+    @classmethod
+    def from_json(cls, written: Mapping[str, Any]) -> Totals:
+        """What `to_json` wrote."""
+        totals = cls()
+        totals.counts = {name: dict(counts) for name, counts in written["counts"].items()}
+        totals.durations = {label: list(buckets) for label, buckets in written["durations"].items()}
+        return totals
+
+    def _ended(self, saga: str, outcome: str, duration_ms: int) -> None:
+        self._count("ended", f"{saga}|{outcome}")
+        label = f"{saga}|{outcome}"
+        buckets = self.durations.get(label)
+        if buckets is None:
+            buckets = self.durations[label] = [0] * (len(DURATION_BOUNDS_MS) + 2)
+        place = 0
+        for bound in DURATION_BOUNDS_MS:
+            if duration_ms <= bound:
+                break
+            place += 1
+        buckets[place] += 1
+        buckets[-1] += duration_ms
+
+    def _count(self, name: str, label: str) -> None:
+        counts = self.counts.setdefault(name, {})
+        counts[label] = counts.get(label, 0) + 1
