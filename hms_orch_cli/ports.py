@@ -7,6 +7,7 @@ the orchestrator), participants and the journal are asynchronous.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol
 
 from hms_orch_cli.saga.events import RunFact
@@ -151,6 +152,14 @@ class Journal(Protocol):
 
     def derive(self, derived: Derived) -> None:
         """Writes derived rows along with a coming commit; they never get ahead of the events appended before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """An entry of the address book: the base URL of a participant, and the `aud` of its tokens if not its name."""
+
+    url: str
+    audience: str | None = None
 
 
 class CallRequest(NamedTuple):
