@@ -1,0 +1,49 @@
+"""The bare loop: the same calls through the same client (pyreqwest on uvloop), storing nothing, signing nothing.
+
+What a durable orchestrator around this client cannot beat. `python -m bench.bare URL RUNS INFLIGHT` prints one line of
+JSON.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from typing import Any
+
+import orjson
+from pyreqwest.client import ClientBuilder
+
+from bench.saga import STEPS, Step, body, headers, saga_id
+
+
+async def measure(url: str, runs: int, inflight: int) -> dict[str, float]:
+    """Runs `runs` sagas, `inflight` at a time: runs per second, and CPU microseconds per run (all threads)."""
+    async with ClientBuilder().no_proxy().follow_redirects(False).build() as client:
+
+        async def call(run: str, step: Step, context: dict[str, Any]) -> Any:
+            request = client.post(url + step.path).headers(headers(run, step)).body_bytes(body(run, step, context))
+            response = await request.build().send()
+            if response.status != 200:
+                raise SystemExit(f"the target answered {response.status}")
+            return orjson.loads(memoryview(await response.bytes()))
+
+        numbers = iter(range(runs))
+
+        async def worker() -> None:
+            for number in numbers:
+                run, context = saga_id(number), {}
+                for step in STEPS:
+                    context[step.name] = await call(run, step, context)
+
+        cpu, began = time.process_time(), time.perf_counter()
+        await asyncio.gather(*(worker() for _ in range(inflight)))
+        seconds = time.perf_counter() - began
+        return {"runs_s": runs / seconds, "cpu_us": (time.process_time() - cpu) / runs * 1e6}
+
+
+if __name__ == "__main__":
+    import uvloop
+
+    print(json.dumps(uvloop.run(measure(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))))
