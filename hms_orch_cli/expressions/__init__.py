@@ -1,0 +1,5 @@
+"""CEL in saga files: conditions, values, and `${cel}` in texts, behind `ports.Expressions`."""
+
+from hms_orch_cli.expressions.cel import CelExpressions
+
+__all__ = ["CelExpressions"]

@@ -1,0 +1,114 @@
+"""`ports.Expressions` over cel-expr-python (cel-cpp).
+
+What has to be known of the library: a run-time error is returned as a value of type ERROR, never raised; a value that
+is no boolean is truthy; depth 32, 10,000 iterations and 100,000 characters are its own limits; an activation keeps
+what it converted, so that one is made for each evaluation. For use by one thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from hms_orch_cli.errors import ExpressionError
+from hms_orch_cli.expressions.lexer import Members, secret_names, uses
+from hms_orch_cli.expressions.messages import compile_error, runtime_error
+from hms_orch_cli.expressions.template import CelTemplate, split
+from hms_orch_cli.expressions.values import frame, to_json
+
+if TYPE_CHECKING:
+    from cel_expr_python import cel
+
+MAX_EXPRESSION = 4096
+"""Characters of one expression."""
+
+_ANY = ("data", "response")
+"""Names that may hold any JSON value; the others hold maps with texts as keys."""
+_MAPS = ("event", "context", "saga", "secret")
+
+
+class CelExpression:
+    """A compiled expression; `needs` is what its evaluation has to be given."""
+
+    __slots__ = ("_boolean", "_env", "_program", "needs", "secrets")
+
+    def __init__(self, program: cel.Expression, env: cel.Env, text: str, names: frozenset[str], boolean: bool) -> None:
+        self._program = program
+        self._env = env
+        self._boolean = boolean
+        self.needs: Mapping[str, Members] = uses(text, names)
+        self.secrets = secret_names(text) if "secret" in self.needs else frozenset[str]()
+
+    def evaluate(self, names: Mapping[str, Any]) -> Any:
+        """The value as plain JSON values. Raises ExpressionError."""
+        return self.evaluate_in(self.activation(self.needs, names))
+
+    def activation(self, needs: Mapping[str, Members], names: Mapping[str, Any]) -> cel.Activation:
+        """What an evaluation is given; the parts of a template share one. Raises ExpressionError."""
+        return self._env.Activation(frame(needs, names))
+
+    def evaluate_in(self, activation: cel.Activation) -> Any:
+        """The value in an activation. Raises ExpressionError."""
+        try:
+            result = self._program.eval(activation)
+            kind, value = result.type().name(), result.plain_value()
+        except (RuntimeError, ValueError, MemoryError) as error:
+            # Half a surrogate pair, which is no Unicode text, or a result larger than the memory.
+            raise ExpressionError(f"cannot be evaluated: {type(error).__name__}") from error
+        if kind == "ERROR":
+            raise runtime_error(str(value), hide=bool(self.secrets))
+        if self._boolean and type(value) is not bool:
+            raise ExpressionError(f"must be true or false, but is of type {kind.lower()}")
+        return to_json(value)
+
+
+class CelExpressions:
+    """Compiles CEL; one environment for each set of names."""
+
+    def __init__(self) -> None:
+        self._environments: dict[frozenset[str], cel.Env] = {}
+
+    def compile(self, text: str, names: Sequence[str], *, boolean: bool = False) -> CelExpression:
+        """Compiles `text`. Raises ExpressionError with the place, as a character of `text` counted from 1."""
+        if len(text) > MAX_EXPRESSION:
+            raise ExpressionError(f"an expression may have {MAX_EXPRESSION} characters, this one has {len(text)}")
+        allowed = frozenset(names)
+        env = self._environment(allowed)
+        try:
+            program = env.compile(text)
+        except TypeError:
+            raise ExpressionError("an expression must be Unicode text") from None
+        except RuntimeError as error:
+            raise compile_error(str(error), text, names) from None
+        if boolean and (kind := program.return_type().name()) not in ("BOOL", "DYN"):
+            raise ExpressionError(f"must be true or false, but is of type {kind.lower()}", column=1)
+        return CelExpression(program, env, text, allowed, boolean)
+
+    def template(self, text: str, names: Sequence[str]) -> CelTemplate | None:
+        """The template in `text`, None if it has no `${…}` (and no `$${`, which stands for a plain `${`).
+
+        Raises ExpressionError with the place, as a character of `text` counted from 1.
+        """
+        if "${" not in text:
+            return None
+        parts: list[str | CelExpression] = []
+        for part in split(text, MAX_EXPRESSION):
+            if isinstance(part, str):
+                parts.append(part)
+                continue
+            try:
+                parts.append(self.compile(part.text, names))
+            except ExpressionError as error:
+                error.column += part.start if error.column else part.start + 1
+                raise
+        return CelTemplate(tuple(parts))
+
+    def _environment(self, names: frozenset[str]) -> cel.Env:
+        env = self._environments.get(names)
+        if env is None:
+            from cel_expr_python import cel
+
+            types = dict.fromkeys(_ANY, cel.Type.DYN)
+            types.update(dict.fromkeys(_MAPS, cel.Type.Map(cel.Type.STRING, cel.Type.DYN)))
+            env = self._environments[names] = cel.NewEnv(variables={name: types[name] for name in names})
+        return env
