@@ -84,10 +84,11 @@ class RunRow(NamedTuple):
 
 class Derived(NamedTuple):
     """A write to the derived tables: rows to insert or replace, and marks (name -> value). The store itself notes the
-    position up to which the tables are folded: all that was appended before this write."""
+    position up to which the tables are folded: `folded_to`, or (None) all that was appended before this write."""
 
     runs: Sequence[RunRow] = ()
     marks: Mapping[str, str] = {}
+    folded_to: int | None = None
 
 
 class EventStore(Protocol):
