@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -45,6 +44,8 @@ def terminal(environ: Mapping[str, str] | None = None) -> Terminal:
 
 def state_folders(environ: Mapping[str, str] | None = None) -> tuple[Path, ...]:
     """Where a report can be left, best first: $XDG_STATE_HOME/hms-orch, its default in the home, a temporary folder."""
+    import tempfile
+
     environ = environment() if environ is None else environ
     state, home = environ.get("XDG_STATE_HOME", ""), environ.get("HOME", "")
     folders = [Path(state) / "hms-orch"] if state.startswith("/") else []

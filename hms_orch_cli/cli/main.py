@@ -1,0 +1,34 @@
+"""`hms-orch`: the words that people type, and the file that each of them lives in."""
+
+from __future__ import annotations
+
+from hms_orch_cli.cli.ending import end_with
+from hms_orch_cli.cli.program import Verb, Verbs, examples, program
+
+VERBS = {
+    "init": Verb("Write hms-orch.toml and an example saga.", "init"),
+    "service": Verb("The address book: which service answers where.", "service"),
+    "validate": Verb("Check saga files, offline.", "validate"),
+    "schema": Verb("Print the JSON Schema of saga files.", "schema"),
+    "keys": Verb("The keys that sign the tokens of calls.", "keys"),
+    "doctor": Verb("Check this installation.", "doctor"),
+    "completion": Verb("Print the completion script of a shell.", "completion"),
+}
+
+ABOUT = "Sagas in YAML: run step by step, durable, and undone in reverse when a step fails."
+
+EXAMPLES = examples(
+    "hms-orch init",
+    "hms-orch validate sagas/",
+    "hms-orch doctor",
+)
+
+
+def group() -> Verbs:
+    """The program as typer knows it."""
+    return program("hms-orch", ABOUT, VERBS, EXAMPLES)
+
+
+def run() -> None:
+    """The console script `hms-orch`."""
+    end_with(lambda: group().main(prog_name="hms-orch"), VERBS)

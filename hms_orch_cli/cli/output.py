@@ -1,0 +1,158 @@
+"""The only printer: results on stdout, everything else on stderr.
+
+Whatever is printed goes through `safe`, so text from outside can be passed as it is; only `styled` parts bring colour,
+and only where `coloured` says so. One call is one line, but for `text`, which keeps the line ends of our own texts.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any, NamedTuple, TextIO
+
+from hms_orch_cli.config.environment import terminal
+from hms_orch_cli.errors import HmsError
+from hms_orch_cli.safe import safe
+
+STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36"}
+
+
+class Styled(NamedTuple):
+    """A part of a line with a style: names of STYLES, separated by blanks."""
+
+    text: str
+    style: str
+
+
+def styled(text: str, style: str) -> Styled:
+    """`text` in a style, where there is colour."""
+    return Styled(text, style)
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Whether a person sees the stream."""
+    return stream is not None and not stream.closed and stream.isatty()
+
+
+def coloured(stream: TextIO | None) -> bool:
+    """Whether the stream takes colour and movement: a terminal, and neither NO_COLOR nor TERM=dumb."""
+    return is_terminal(stream) and terminal().colour
+
+
+def result(*parts: str | Styled) -> None:
+    """One line on stdout."""
+    _write(sys.stdout, _line(parts, sys.stdout) + "\n")
+
+
+def text(block: str) -> None:
+    """Our own text on stdout, with its line ends; a script, a schema."""
+    _write(sys.stdout, "\n".join(safe(line) for line in block.rstrip("\n").split("\n")) + "\n")
+
+
+def as_json(value: Any) -> None:
+    """A value as JSON on stdout, in ASCII, and nothing else."""
+    _write(sys.stdout, json_text(value) + "\n")
+
+
+def json_text(value: Any) -> str:
+    """Indented JSON in ASCII without a control character."""
+    import json
+
+    return json.dumps(value, indent=2, allow_nan=False).replace("\x7f", "\\u007f")
+
+
+def note(*parts: str | Styled) -> None:
+    """One line on stderr."""
+    _write(sys.stderr, _line(parts, sys.stderr) + "\n")
+
+
+def warning(message: str, hint: str = "") -> None:
+    """A warning on stderr, and its hint."""
+    _said("warning", "yellow", message, hint)
+
+
+def error(message: str, hint: str = "") -> None:
+    """What went wrong on stderr, and its hint."""
+    _said("error", "red", message, hint)
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str | Styled]]) -> None:
+    """Rows on stdout under the names of their columns: aligned text, on a terminal fitted to its width."""
+    if coloured(sys.stdout):
+        _rich_table(columns, rows)
+        return
+    lines = [[safe(_plain(cell)) for cell in row] for row in (columns, *rows)]
+    widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
+    for line in lines:
+        padded = "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        _write(sys.stdout, padded.rstrip() + "\n")
+
+
+def duration(ms: float) -> str:
+    """A span of time for people: 840 ms, 2.1 s, 3 m 14 s, 5 h 2 m, 3 d 4 h."""
+    if ms < 1_000:
+        return f"{max(0, int(ms))} ms"
+    if ms < 60_000:
+        return f"{int(ms / 100) / 10:.1f} s"
+    seconds = int(ms / 1_000)
+    for unit, size, below, smaller in (("d", 86_400, "h", 3_600), ("h", 3_600, "m", 60), ("m", 60, "s", 1)):
+        if seconds >= size:
+            return f"{seconds // size} {unit} {seconds % size // smaller} {below}"
+    raise AssertionError(seconds)
+
+
+def console(stream: TextIO) -> Any:
+    """A Rich console on a terminal, without markup, emoji codes or highlighting. What is given to it must be `safe`."""
+    from rich.console import Console
+
+    wanted = terminal()
+    return Console(
+        file=stream, markup=False, emoji=False, highlight=False, no_color=not wanted.colour, width=wanted.columns
+    )
+
+
+def _said(word: str, style: str, message: str, hint: str) -> None:
+    note(styled(f"{word}:", style), " ", message)
+    if hint:
+        note(styled("hint:", "cyan"), " ", hint)
+
+
+def _plain(part: str | Styled) -> str:
+    return part if isinstance(part, str) else part.text
+
+
+def _line(parts: Sequence[str | Styled], stream: TextIO | None) -> str:
+    colour = any(isinstance(part, Styled) for part in parts) and coloured(stream)
+    return "".join(_painted(part) if colour and isinstance(part, Styled) else safe(_plain(part)) for part in parts)
+
+
+def _painted(part: Styled) -> str:
+    codes = ";".join(STYLES[name] for name in part.style.split())
+    return f"\x1b[{codes}m{safe(part.text)}\x1b[0m"
+
+
+def _rich_table(columns: Sequence[str], rows: Sequence[Sequence[str | Styled]]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        drawn.add_column(Text(safe(column)), overflow="fold")
+    for row in rows:
+        drawn.add_row(*(Text(safe(_plain(cell)), style=cell.style if isinstance(cell, Styled) else "") for cell in row))
+    console(sys.stdout).print(drawn)
+
+
+def _write(stream: TextIO | None, line: str) -> None:
+    if stream is None or stream.closed:
+        return  # the caller closed it: there is nobody to tell
+    try:
+        stream.write(line)
+        if stream is sys.stderr or stream.isatty():
+            stream.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        if stream is sys.stderr:
+            return  # no way is left to say so
+        raise HmsError(f"the result cannot be written: {error.strerror}") from error
