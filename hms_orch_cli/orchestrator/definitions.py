@@ -1,0 +1,88 @@
+"""Which definitions hold at a position of the log: a fold of `saga.deployed` and `saga.undeployed`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from hms_orch_cli.errors import NotFound
+from hms_orch_cli.orchestrator.compiled import CompiledSaga, compile_saga
+from hms_orch_cli.ports import Event, EventStore, Expressions
+from hms_orch_cli.saga.definition import Saga, saga_from
+from hms_orch_cli.saga.events import DEPLOYED, RESERVED, UNDEPLOYED
+
+
+class Definitions:
+    """The definitions as of the last event given to `apply`, and every revision a run may still need."""
+
+    def __init__(self, store: EventStore, expressions: Expressions) -> None:
+        self._store = store
+        self._expressions = expressions
+        self.current: dict[str, str] = {}
+        """id -> revision that holds"""
+        self._compiled: dict[str, CompiledSaga] = {}
+        self._by_type: dict[str, list[CompiledSaga]] | None = None
+
+    def apply(self, event: Event) -> None:
+        """Folds one event; other types are passed over."""
+        if event.type not in (DEPLOYED, UNDEPLOYED) or not event.stream.startswith("definition/"):
+            return
+        data = orjson.loads(event.data or "{}")
+        if event.type == DEPLOYED:
+            self.current[data["saga"]] = data["revision"]
+        else:
+            self.current.pop(data["saga"], None)
+        self._by_type = None
+
+    def listening(self, event_type: str) -> list[CompiledSaga]:
+        """The definitions that this type of event triggers."""
+        if self._by_type is None:
+            self._by_type = {}
+            for saga_id, revision in self.current.items():
+                compiled = self.compiled(saga_id, revision)
+                for trigger in compiled.saga.triggers:
+                    self._by_type.setdefault(trigger, []).append(compiled)
+        return self._by_type.get(event_type, [])
+
+    @property
+    def listens_to_runs(self) -> bool:
+        """Whether some definition is triggered by what the orchestrator itself records."""
+        self.listening("")
+        return any(kind.startswith(RESERVED) for kind in self._by_type or ())
+
+    def saga(self, saga_id: str, revision: str) -> Saga:
+        """One revision of a definition. Raises NotFound."""
+        return self.compiled(saga_id, revision).saga
+
+    def compiled(self, saga_id: str, revision: str) -> CompiledSaga:
+        """One revision, ready to run. Raises NotFound."""
+        name = f"{saga_id} {revision}"
+        found = self._compiled.get(name)
+        if found is None:
+            found = self._compiled[name] = compile_saga(
+                saga_from(self.content(saga_id, revision), revision), self._expressions
+            )
+        return found
+
+    def content(self, saga_id: str, revision: str) -> dict[str, Any]:
+        """The YAML of one revision as plain values. Raises NotFound."""
+        for event in reversed(self._store.read(f"definition/{saga_id}")):
+            if event.type == DEPLOYED:
+                data = orjson.loads(event.data or "{}")
+                if data["revision"] == revision:
+                    content: dict[str, Any] = data["content"]
+                    return content
+        raise NotFound(
+            f"revision {revision[:12]} of {saga_id} is not in the log", "check the log with: hms-orch replay --verify"
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        return {"current": self.current}
+
+    def restore(self, written: Mapping[str, Any]) -> None:
+        """Takes over what `to_json` wrote."""
+        self.current = dict(written["current"])
+        self._by_type = None

@@ -1,0 +1,68 @@
+"""The bound on calls: so many in total, so many for each participant. What finds no room waits in line."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+
+class Gate:
+    """Places for calls. A place is taken before the intent of a call is recorded and given back after its answer, so
+    that what is recorded as begun is really on its way."""
+
+    def __init__(self, total: int, per_service: int) -> None:
+        self.on_room: Callable[[], None] = _nobody_asks
+        self._total = total
+        self._per_service = per_service
+        self._taken = 0
+        self._by_service: dict[str, int] = {}
+        self._lines: dict[str, deque[Callable[[], None]]] = {}
+
+    @property
+    def has_room(self) -> bool:
+        """Whether new work should be let in: a place is free, and the lines (one slow participant makes one) are not
+        long themselves."""
+        return self._taken < self._total and sum(map(len, self._lines.values())) < self._total
+
+    @property
+    def taken(self) -> int:
+        """Calls that hold a place."""
+        return self._taken
+
+    def enter(self, service: str) -> bool:
+        """Takes a place if there is one."""
+        if self._taken >= self._total or self._by_service.get(service, 0) >= self._per_service:
+            return False
+        self._taken += 1
+        self._by_service[service] = self._by_service.get(service, 0) + 1
+        return True
+
+    def wait(self, service: str, admit: Callable[[], None]) -> None:
+        """Stands in line: `admit` is called once, with a place already taken for it."""
+        self._lines.setdefault(service, deque()).append(admit)
+
+    def leave(self, service: str) -> None:
+        """Gives a place back, to the first in line who fits."""
+        self._taken -= 1
+        left = self._by_service[service] - 1
+        if left:
+            self._by_service[service] = left
+        else:
+            del self._by_service[service]
+        if self._lines:
+            self._admit()
+        self.on_room()
+
+    def _admit(self) -> None:
+        for service in list(self._lines):
+            line = self._lines[service]
+            while line and self.enter(service):
+                line.popleft()()
+            if not line:
+                del self._lines[service]
+            if self._taken >= self._total:
+                return
+
+
+def _nobody_asks() -> None:
+    """Until a dispatcher wants to know of room."""

@@ -1,0 +1,186 @@
+"""The whole of it: takes up what is unfinished, dispatches what arrives, writes the derived tables behind."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import orjson
+
+from hms_orch_cli.orchestrator.definitions import Definitions
+from hms_orch_cli.orchestrator.dispatcher import Dispatcher
+from hms_orch_cli.orchestrator.gate import Gate
+from hms_orch_cli.orchestrator.history import fact_of, load_run, read_run
+from hms_orch_cli.orchestrator.projection import DEFINITIONS, DISPATCHED, TOTALS, Projection, row_of
+from hms_orch_cli.orchestrator.requests import RequestWriter
+from hms_orch_cli.orchestrator.runner import Runner
+from hms_orch_cli.ports import Clock, Derived, DerivedTables, EventStore, Expressions, Journal, Observer, Participants
+from hms_orch_cli.saga.events import RUN_FACTS
+from hms_orch_cli.saga.inputs import Input
+from hms_orch_cli.saga.state import Status
+from hms_orch_cli.views.totals import Totals
+
+FLUSH_S = 0.2
+"""Seconds that a change may wait before it is written to the derived tables."""
+
+GRACE_S = 5.0
+"""Seconds that calls in flight get at a stop."""
+
+PAGE = 1_000
+
+
+class Orchestrator:
+    """Runs sagas until it is stopped, or idle. Everything it knows it has read from the log."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        reader: EventStore,
+        tables: DerivedTables,
+        participants: Participants,
+        expressions: Expressions,
+        clock: Clock,
+        writer: RequestWriter,
+        observers: Sequence[Observer],
+        *,
+        calls: int,
+        calls_per_service: int,
+    ) -> None:
+        self._journal = journal
+        self._reader = reader
+        self._tables = tables
+        self._participants = participants
+        self.definitions = Definitions(reader, expressions)
+        self.gate = Gate(calls, calls_per_service)
+        self.projection = Projection(journal, self.definitions.to_json, self._arm_flush)
+        self.runner = Runner(
+            journal, participants, clock, self.gate, writer, self.projection, observers, self._fail, self._quiet
+        )
+        self._clock = clock
+        self._dispatcher: Dispatcher | None = None
+        self._work: asyncio.Task[None] | None = None
+        self._flush_timer: asyncio.TimerHandle | None = None
+        self._quiet_since = asyncio.Event()
+        self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def start(self) -> None:
+        """Folds the tail of the log and lets every unfinished run go on."""
+        head = self._reader.last_seq()
+        self._fold_tail(self._tables.folded_to(), head)
+        dispatcher = Dispatcher(
+            self._reader,
+            self.definitions,
+            self.runner,
+            self.gate,
+            self.projection,
+            self._clock,
+            exists=self._exists,
+            catch_up_to=head,
+        )
+        self._dispatcher = dispatcher
+        self.gate.on_room = dispatcher.wake
+        before: str | None = None
+        while rows := self._tables.run_rows(unfinished=True, before=before, limit=PAGE):
+            for row in rows:
+                if row.state != Status.STUCK.value and row.saga_id not in self.runner.live:
+                    self.runner.take(load_run(self._reader, self.definitions, row.saga_id))
+            before = rows[-1].saga_id
+        self._work = asyncio.get_running_loop().create_task(dispatcher.work())
+        self._work.add_done_callback(self._work_ended)
+
+    def wake(self) -> None:
+        """Something was appended: look at the log."""
+        if self._dispatcher is not None:
+            self._dispatcher.wake()
+
+    def tell(self, saga_id: str, happened: Input) -> bool:
+        """Brings an input from outside to a run. False if there is no such run; an input that does not fit is no
+        error here: it changes nothing."""
+        if self.runner.tell(saga_id, happened):
+            return True
+        row = self._tables.run_row(saga_id)
+        if row is None:
+            return False
+        if row.ended_at is None:
+            self.runner.take(load_run(self._reader, self.definitions, saga_id), happened)
+        return True
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing moves any more without a person, an event or a callback."""
+        dispatcher = self._dispatcher
+        return dispatcher is not None and dispatcher.is_idle and self.runner.is_idle
+
+    async def until_idle(self) -> None:
+        """Ends when nothing moves any more. Raises what stopped the orchestrator, if something did."""
+        while not self.is_idle:
+            self._quiet_since.clear()
+            waiter = asyncio.ensure_future(self._quiet_since.wait())
+            # The pause bounds how late a pause that ended, or an empty page, is noticed.
+            await asyncio.wait({waiter, self._failed}, timeout=0.05, return_when=asyncio.FIRST_COMPLETED)
+            waiter.cancel()
+            if self._failed.done():
+                self._failed.result()
+
+    async def until_failed(self) -> None:
+        """Never ends by itself. Raises what stopped the orchestrator, if something did."""
+        await asyncio.shield(self._failed)
+
+    async def stop(self) -> None:
+        """No new attempt starts, those in flight get five seconds, and everything is resumable."""
+        if self._work is not None:
+            self._work.cancel()
+        await self.runner.stop(GRACE_S)
+        if self._flush_timer is not None:
+            self._flush_timer.cancel()
+        if not self._failed.done():
+            self.projection.flush()
+            self._failed.cancel()
+        await self._participants.close()
+
+    # -- inside
+
+    def _fold_tail(self, folded_to: int, head: int) -> None:
+        """Brings the derived tables from where they were written to the end of the log."""
+        if (written := self._tables.mark(TOTALS)) is not None:
+            self.projection.totals = Totals.from_json(orjson.loads(written))
+        if (written := self._tables.mark(DEFINITIONS)) is not None:
+            self.definitions.restore(orjson.loads(written))
+        self.projection.dispatched = int(self._tables.mark(DISPATCHED) or 0)
+        touched: dict[str, None] = {}
+        while folded_to < head:
+            events = self._reader.read_all(folded_to, PAGE)
+            for event in events:
+                if event.type in RUN_FACTS and event.stream.startswith("run/"):
+                    self.projection.totals.add(orjson.loads(event.data or "{}")["saga"], fact_of(event))
+                    touched[event.stream.removeprefix("run/")] = None
+            folded_to = events[-1].seq
+        runs = [read_run(self._reader, self.definitions, saga_id) for saga_id in touched]
+        rows = [row_of(run) for run in runs if run.status is not Status.SKIPPED]
+        if touched:
+            self._journal.derive(Derived(rows, self.projection.marks()))
+        for run in runs:
+            if not run.status.ended and run.status is not Status.STUCK:
+                self.runner.take(load_run(self._reader, self.definitions, run.id))
+
+    def _exists(self, saga_id: str) -> bool:
+        return bool(self._reader.read(f"run/{saga_id}"))
+
+    def _arm_flush(self) -> None:
+        if self._flush_timer is None:
+            self._flush_timer = asyncio.get_running_loop().call_later(FLUSH_S, self._flush)
+
+    def _flush(self) -> None:
+        self._flush_timer = None
+        self.projection.flush()
+
+    def _quiet(self) -> None:
+        self._quiet_since.set()
+
+    def _fail(self, error: BaseException) -> None:
+        if not self._failed.done():
+            self._failed.set_exception(error)
+
+    def _work_ended(self, work: asyncio.Task[None]) -> None:
+        if not work.cancelled() and (error := work.exception()) is not None:
+            self._fail(error)

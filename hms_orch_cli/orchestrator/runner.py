@@ -1,0 +1,388 @@
+"""One run: read, fold, due, act, decide, append. The same loop starts a run, moves it, and takes it up after a crash.
+
+A turn folds what happened, begins what can begin, and appends all of it at once; only when that is durable are the
+calls made that it owes. What was appended as begun and has no answer when a run is read from the log was cut off, and
+is begun again with the same key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+import orjson
+
+from hms_orch_cli.errors import ConfigError, ExpressionError
+from hms_orch_cli.orchestrator.alarms import Alarms
+from hms_orch_cli.orchestrator.answers import answered, checked
+from hms_orch_cli.orchestrator.compiled import CompiledSaga
+from hms_orch_cli.orchestrator.gate import Gate
+from hms_orch_cli.orchestrator.polling import Pace, first_pause_ms
+from hms_orch_cli.orchestrator.projection import Projection
+from hms_orch_cli.orchestrator.requests import RequestWriter, names_of
+from hms_orch_cli.ports import CallRequest, Clock, Event, Journal, NewEvent, Observer, Participants
+from hms_orch_cli.saga.commands import Begin, Check, Poll, Send, Wake
+from hms_orch_cli.saga.decide import advance
+from hms_orch_cli.saga.due import due, is_announced
+from hms_orch_cli.saga.events import TYPES, RunFact, to_data
+from hms_orch_cli.saga.inputs import Answered, Attempt, Checked, CutOff, Input, Tick
+from hms_orch_cli.saga.machine import evolve
+from hms_orch_cli.saga.moment import rfc3339
+from hms_orch_cli.saga.outcome import Answer, Op, Verdict, classify, classify_check, classify_poll
+from hms_orch_cli.saga.state import PENDING, Phase, Run, Status
+from hms_orch_cli.views.runs import waits_for_others
+
+SOURCE = "hms-orch"
+
+Act = Send | Poll | Check
+"""A command that is carried out over the network."""
+
+
+class LiveRun:
+    """A run in memory: its state, what it needs to move, and what of it is under way in this process."""
+
+    __slots__ = ("acting", "compiled", "places", "requests", "state", "trigger", "waiting")
+
+    def __init__(self, state: Run, compiled: CompiledSaga, trigger: Event) -> None:
+        self.state = state
+        self.compiled = compiled
+        self.trigger = trigger
+        self.requests: dict[tuple[str, Op], CallRequest] = {}
+        """requests whose intent is recorded, by (step, op), until their answer is"""
+        self.acting: set[tuple[str, Op]] = set()
+        """(step, op) that a task of this process is carrying out"""
+        self.places: dict[tuple[str, Op], str] = {}
+        """(step, op) -> the service at whose gate it holds a place"""
+        self.waiting: set[tuple[str, Op]] = set()
+        """(step, op) that stand in line for a place"""
+
+
+class Runner:
+    """Moves all runs that are in memory. One task goes along with each call in flight; a run that pauses has none."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        participants: Participants,
+        clock: Clock,
+        gate: Gate,
+        writer: RequestWriter,
+        projection: Projection,
+        observers: Sequence[Observer],
+        on_fatal: Callable[[BaseException], None],
+        on_quiet: Callable[[], None],
+    ) -> None:
+        self._journal = journal
+        self._participants = participants
+        self._clock = clock
+        self._gate = gate
+        self._writer = writer
+        self._projection = projection
+        self._observers = observers
+        self._on_fatal = on_fatal
+        self._on_quiet = on_quiet
+        self._alarms = Alarms(clock, self._ring)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._stopping = False
+        self.live: dict[str, LiveRun] = {}
+
+    # -- from outside
+
+    def take(self, run: LiveRun, happened: Input | None = None) -> None:
+        """Takes a run into memory and lets it go on; `happened` is what it starts with. When this returns, the first
+        facts are on their way into the log, in front of whatever is appended later."""
+        self.live[run.state.id] = run
+        self._spawn(run, *self._begin_turn(run, happened))
+
+    def tell(self, saga_id: str, happened: Input) -> bool:
+        """Brings an input from outside (a callback, a cancel) to a run; False if the run is not in memory."""
+        run = self.live.get(saga_id)
+        if run is None:
+            return False
+        self._spawn(run, *self._begin_turn(run, happened))
+        return True
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing moves any more without a person, an event or a callback."""
+        return not self._tasks and all(waits_for_others(run.state) for run in self.live.values())
+
+    @property
+    def in_flight(self) -> int:
+        """Runs with something under way in this process."""
+        return len(self._tasks)
+
+    async def stop(self, grace_s: float) -> None:
+        """No new attempt begins; those in flight get `grace_s` seconds. Whatever is left can be taken up again."""
+        self._stopping = True
+        self._alarms.stop()
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=grace_s)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    # -- the loop of one run
+
+    def _spawn(self, run: LiveRun, recorded: Awaitable[None] | None, acts: list[Act]) -> None:
+        """Goes on in a task of its own with what a turn left."""
+        if recorded is None and not acts:
+            return
+        task = asyncio.get_running_loop().create_task(self._go_on(run, recorded, acts))
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._on_fatal(error)
+        if not self._tasks:
+            self._on_quiet()
+
+    async def _go_on(self, run: LiveRun, recorded: Awaitable[None] | None, acts: list[Act]) -> None:
+        """Turn after turn, as long as each leaves something to do for this task."""
+        while True:
+            if recorded is not None:
+                await recorded
+            if not acts:
+                return
+            first, *others = acts
+            for other in others:
+                self._spawn(run, None, [other])
+            happened = await self._carry_out(run, first)
+            if happened is None:
+                return
+            recorded, acts = self._begin_turn(run, happened)
+
+    def _begin_turn(self, run: LiveRun, happened: Input | None) -> tuple[Awaitable[None] | None, list[Act]]:
+        """A turn, and its facts on their way into the log; the acts may be carried out once those are durable."""
+        facts, acts = self._turn(run, happened)
+        return (self._record(run, run.state, facts) if facts else None), acts
+
+    def _turn(self, run: LiveRun, happened: Input | None) -> tuple[list[RunFact], list[Act]]:
+        """Folds an input, begins what may begin, and says what to append and then to carry out."""
+        now = self._clock.now_ms()
+        state, facts = advance(run.state, happened, now) if happened is not None else (run.state, [])
+        self._settle_places(run, state)
+        while (step := self._next_input(run, state, now)) is not None:
+            state, more = advance(state, step, now)
+            facts += more
+        run.state = state
+        acts: list[Act] = []
+        wake_at: int | None = None
+        for command in due(state, now):
+            if isinstance(command, Wake):
+                wake_at = command.at if wake_at is None else min(wake_at, command.at)
+            elif not isinstance(command, Begin):
+                op: Op = "call" if isinstance(command, Check) else command.op
+                if (command.step, op) not in run.acting and not self._stopping:
+                    run.acting.add((command.step, op))
+                    acts.append(command)
+        if wake_at is not None and not self._stopping:
+            self._alarms.set(state.id, wake_at)
+        else:
+            self._alarms.clear(state.id)
+        return facts, acts
+
+    def _next_input(self, run: LiveRun, state: Run, now: int) -> Input | None:
+        """The next thing that can begin: an attempt that is owed, or one that was cut off."""
+        if self._stopping:
+            return None
+        for command in due(state, now):
+            if isinstance(command, Begin):
+                key = (command.step, command.op)
+            elif isinstance(command, Send) and (command.step, command.op) not in run.requests:
+                key = (command.step, command.op)  # begun before this process took the run: cut off
+                if command.op == "call" and state.saga.steps[command.step].check is not None:
+                    return CutOff(command.step, command.attempt)
+            else:
+                continue
+            if key in run.waiting:
+                continue
+            happened = self._begin(run, state, command.step, command.op)
+            if happened is not None:
+                return happened
+        return None
+
+    def _begin(self, run: LiveRun, state: Run, name: str, op: Op) -> Attempt | None:
+        """Evaluates what an attempt needs. None if there is no room for it now: it waits in line."""
+        step = run.compiled.steps[name]
+        column = state.calls if op == "call" else state.undos
+        before = column.get(name, PENDING)
+        try:
+            asked = op == "call" and before.phase is Phase.PENDING
+            if asked and step.when is not None and not step.when.evaluate(names_of(state, run.trigger)):
+                return Attempt(name, op, skip=True)
+            if is_announced(step.step, op):
+                return Attempt(name, op)
+            compiled = step.requests[op]
+            attempt = before.attempt if before.phase is Phase.RUNNING else before.attempt + 1
+            request = self._writer.attempt(state, run.trigger, compiled, name, op, attempt)
+        except (ExpressionError, ConfigError) as error:
+            return Attempt(name, op, error=error.message)
+        key = (name, op)
+        if key not in run.places:
+            if not self._gate.enter(request.service):
+                run.waiting.add(key)
+                self._gate.wait(request.service, lambda: self._admitted(run, key, request.service))
+                return None
+            run.places[key] = request.service
+        run.requests[key] = request
+        return Attempt(name, op)
+
+    def _admitted(self, run: LiveRun, key: tuple[str, Op], service: str) -> None:
+        """There is a place now: the run, if it still is one, looks again at what it may begin."""
+        run.waiting.discard(key)
+        if self._stopping or self.live.get(run.state.id) is not run:
+            self._gate.leave(service)
+            return
+        run.places[key] = service
+        # Later, not here: whoever gave the place back is in the middle of its own turn.
+        asyncio.get_running_loop().call_soon(lambda: self._spawn(run, *self._begin_turn(run, None)))
+
+    def _settle_places(self, run: LiveRun, state: Run) -> None:
+        """Gives back the places of calls that are not under way any more."""
+        for key in list(run.places):
+            step, op = key
+            progress = (state.calls if op == "call" else state.undos).get(step, PENDING)
+            if progress.phase is not Phase.RUNNING:
+                self._gate.leave(run.places.pop(key))
+                run.requests.pop(key, None)
+
+    def _record(self, run: LiveRun, state: Run, facts: list[RunFact]) -> Awaitable[None]:
+        """Puts facts on their way into the log; the returned awaitable ends when they are durable and known."""
+        version = state.version - len(facts)
+        events = [_event(state, version + place, fact) for place, fact in enumerate(facts, 1)]
+        self._projection.fold(state, facts)
+        return self._known(run, state, facts, self._journal.append(f"run/{state.id}", events, version))
+
+    async def _known(self, run: LiveRun, state: Run, facts: list[RunFact], durable: Awaitable[int]) -> None:
+        await durable
+        for observer in self._observers:
+            observer.on_facts(state, facts)
+        if state.status.ended or state.status is Status.STUCK:
+            self._forget(run)
+
+    def refuse(self, run: LiveRun, fact: RunFact) -> None:
+        """Records why an event started no run."""
+        run.state = evolve(run.state, fact)
+        self._spawn(run, self._record(run, run.state, [fact]), [])
+
+    def _forget(self, run: LiveRun) -> None:
+        """Lets go of a run that has ended, or that only a decision can move."""
+        self._alarms.clear(run.state.id)
+        for service in run.places.values():
+            self._gate.leave(service)
+        run.places.clear()
+        if self.live.get(run.state.id) is run:
+            del self.live[run.state.id]
+
+    def _ring(self, saga_id: str) -> None:
+        run = self.live.get(saga_id)
+        if run is not None:
+            self._spawn(run, *self._begin_turn(run, Tick()))
+
+    # -- over the network
+
+    async def _carry_out(self, run: LiveRun, act: Act) -> Input | None:
+        """Makes the call and says what came of it; None if nothing is to be told."""
+        try:
+            if isinstance(act, Send):
+                return await self._send(run, act)
+            if isinstance(act, Check):
+                return await self._check(run, act)
+            return await self._poll(run, act)
+        finally:
+            run.acting.discard((act.step, "call" if isinstance(act, Check) else act.op))
+
+    async def _send(self, run: LiveRun, act: Send) -> Answered:
+        step = run.compiled.steps[act.step]
+        answer = await self._participants.call(run.requests[act.step, act.op])
+        call_unknown = act.op == "compensate" and run.state.calls[act.step].phase is Phase.UNKNOWN
+        verdict = classify(act.op, answer, _outcomes(run, act), call_unknown=call_unknown)
+        return answered(run.state, run.trigger, step, act.op, act.attempt, verdict, answer)
+
+    async def _poll(self, run: LiveRun, act: Poll) -> Answered | None:
+        """Asks until there is an answer. Waits for the callback where there is nothing to ask."""
+        step = run.compiled.steps[act.step]
+        compiled = step.requests[act.op]
+        if act.status == 202 and act.location is None:
+            return None
+        pace = Pace(first_pause_ms(act.status))
+        refused = False
+        while not self._stopping:
+            await asyncio.sleep(pace.next_pause_ms() / 1000)
+            if not _still_accepted(run.state, act):
+                return None
+            request = self._writer.attempt(run.state, run.trigger, compiled, act.step, act.op, act.attempt)
+            if act.status == 425:
+                answer = await self._call(request)
+                verdict = classify(act.op, answer, _outcomes(run, act))
+            else:
+                request = request._replace(
+                    purpose="poll", method="GET", url=act.location, body=None, query={}, headers={}
+                )
+                answer = await self._call(request)
+                verdict = classify_poll(answer)
+                if verdict is Verdict.UNAUTHORIZED and not refused:
+                    refused = True
+                    continue
+            if verdict not in (Verdict.IN_PROGRESS, Verdict.AGAIN):
+                return answered(run.state, run.trigger, step, act.op, act.attempt, verdict, answer)
+            pace.heed(answer.retry_after_ms)
+            if answer.location is not None and answer.location != act.location and answer.status == 202:
+                return answered(run.state, run.trigger, step, act.op, act.attempt, Verdict.IN_PROGRESS, answer)
+        return None
+
+    async def _check(self, run: LiveRun, act: Check) -> Checked | None:
+        """Asks the step's check, again while it says that it does not know yet, for the time of one attempt."""
+        step = run.compiled.steps[act.step]
+        pace = Pace(first_pause_ms(425))
+        until = self._clock.now_ms() + step.requests["check"].timeout_ms
+        while not self._stopping:
+            try:
+                request = self._writer.check(run.state, run.trigger, step.requests["check"], act.step, act.attempt)
+            except (ExpressionError, ConfigError) as error:
+                return Checked(act.step, act.attempt, Verdict.UNKNOWN, f"check: {error.message}")
+            answer = await self._call(request)
+            verdict = classify_check(answer)
+            if verdict is not Verdict.AGAIN:
+                return checked(run.state, run.trigger, step, act.attempt, verdict, answer)
+            pace.heed(answer.retry_after_ms)
+            pause = pace.next_pause_ms()
+            if self._clock.now_ms() + pause > until:
+                return Checked(act.step, act.attempt, Verdict.UNKNOWN, "the check knew no answer in time")
+            await asyncio.sleep(pause / 1000)
+        return None
+
+    async def _call(self, request: CallRequest) -> Answer:
+        """A question beside the attempts: it takes a place for its own time only."""
+        if not self._gate.enter(request.service):
+            admitted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._gate.wait(request.service, lambda: admitted.set_result(None))
+            await admitted
+        try:
+            return await self._participants.call(request)
+        finally:
+            self._gate.leave(request.service)
+
+
+def _outcomes(run: LiveRun, act: Send | Poll) -> dict[int, str] | None:
+    step = run.state.saga.steps[act.step]
+    call = step.call if act.op == "call" else step.compensate and step.compensate.call
+    return dict(call.outcomes) if call and call.outcomes else None
+
+
+def _still_accepted(state: Run, act: Poll) -> bool:
+    progress = (state.calls if act.op == "call" else state.undos).get(act.step, PENDING)
+    return progress.phase is Phase.ACCEPTED and progress.attempt == act.attempt and not state.status.ended
+
+
+def _event(run: Run, version: int, fact: RunFact) -> NewEvent:
+    return NewEvent(
+        id=f"{run.id}.{version}",
+        source=SOURCE,
+        type=TYPES[type(fact)],
+        time=rfc3339(fact.at),
+        data=orjson.dumps(to_data(fact, run.id, run.saga.id)).decode(),
+    )
