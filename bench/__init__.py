@@ -1,1 +1,1 @@
-"""How fast hms-orch is, beside the loop that it cannot beat and the peer that it is compared with. `python -m bench`."""
+"""How fast hms-orch is, beside the loop that it cannot beat and the peer it is compared with: `python -m bench`."""

@@ -33,7 +33,8 @@ async def measure(url: str, runs: int, inflight: int) -> dict[str, float]:
 
         async def worker() -> None:
             for number in numbers:
-                run, context = saga_id(number), {}
+                run = saga_id(number)
+                context: dict[str, Any] = {}
                 for step in STEPS:
                     context[step.name] = await call(run, step, context)
 

@@ -21,7 +21,7 @@ from dbos import DBOS, DBOSConfig, SetWorkflowID
 from pyreqwest.client import Client, ClientBuilder
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from bench.saga import STEPS, body, headers, saga_id  # noqa: E402  (the environment does not install this project)
+from bench.saga import STEPS, body, headers, saga_id  # the environment does not install this project
 
 FAIL = sys.argv[5:] == ["fail"]
 client: Client
