@@ -92,16 +92,8 @@ class Derived(NamedTuple):
     folded_to: int | None = None
 
 
-class EventStore(Protocol):
-    """The append-only log, and beside it the derived tables that can be thrown away and folded anew."""
-
-    def append(self, batch: Sequence[Append], derived: Derived | None = None) -> list[int | Exception]:
-        """Appends each member of the batch in one commit, durable when this returns, and writes `derived` with it.
-
-        One result for each member, in order: the seq of its last event, or VersionConflict if the stream is
-        elsewhere (that member is left out, the others hold). Raises StoreFull if no space is left (nothing of the
-        batch is in the log), StoreFailed if the outcome of the commit is unknown: then append nothing more.
-        """
+class LogReader(Protocol):
+    """The reading verbs of the event store."""
 
     def read(self, stream: str, after: int = 0) -> list[Event]:
         """The events of one stream with a version above `after`, in order."""
@@ -112,6 +104,18 @@ class EventStore(Protocol):
 
     def last_seq(self) -> int:
         """The position of the last event, 0 for an empty log."""
+
+
+class EventStore(LogReader, Protocol):
+    """The append-only log, and beside it the derived tables that can be thrown away and folded anew."""
+
+    def append(self, batch: Sequence[Append], derived: Derived | None = None) -> list[int | Exception]:
+        """Appends each member of the batch in one commit, durable when this returns, and writes `derived` with it.
+
+        One result for each member, in order: the seq of its last event, or VersionConflict if the stream is
+        elsewhere (that member is left out, the others hold). Raises StoreFull if no space is left (nothing of the
+        batch is in the log), StoreFailed if the outcome of the commit is unknown: then append nothing more.
+        """
 
     def close(self) -> None:
         """Lets go of the file."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
 
 from hms_orch_cli.errors import NotFound
 from hms_orch_cli.orchestrator.compiled import CompiledSaga, compile_saga
-from hms_orch_cli.ports import Event, EventStore, Expressions
+from hms_orch_cli.ports import Event, Expressions, LogReader
 from hms_orch_cli.saga.definition import Saga, saga_from
 from hms_orch_cli.saga.events import DEPLOYED, RESERVED, UNDEPLOYED
 
@@ -17,11 +17,12 @@ from hms_orch_cli.saga.events import DEPLOYED, RESERVED, UNDEPLOYED
 class Definitions:
     """The definitions as of the last event given to `apply`, and every revision a run may still need."""
 
-    def __init__(self, store: EventStore, expressions: Expressions) -> None:
+    def __init__(self, store: LogReader, expressions: Callable[[], Expressions]) -> None:
         self._store = store
         self._expressions = expressions
         self.current: dict[str, str] = {}
         """id -> revision that holds"""
+        self._sagas: dict[str, Saga] = {}
         self._compiled: dict[str, CompiledSaga] = {}
         self._by_type: dict[str, list[CompiledSaga]] | None = None
 
@@ -54,16 +55,18 @@ class Definitions:
 
     def saga(self, saga_id: str, revision: str) -> Saga:
         """One revision of a definition. Raises NotFound."""
-        return self.compiled(saga_id, revision).saga
+        name = f"{saga_id} {revision}"
+        found = self._sagas.get(name)
+        if found is None:
+            found = self._sagas[name] = saga_from(self.content(saga_id, revision), revision)
+        return found
 
     def compiled(self, saga_id: str, revision: str) -> CompiledSaga:
         """One revision, ready to run. Raises NotFound."""
         name = f"{saga_id} {revision}"
         found = self._compiled.get(name)
         if found is None:
-            found = self._compiled[name] = compile_saga(
-                saga_from(self.content(saga_id, revision), revision), self._expressions
-            )
+            found = self._compiled[name] = compile_saga(self.saga(saga_id, revision), self._expressions())
         return found
 
     def content(self, saga_id: str, revision: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from hms_orch_cli.orchestrator.gate import Gate
 from hms_orch_cli.orchestrator.projection import Projection
 from hms_orch_cli.orchestrator.requests import attributes_of, data_of
 from hms_orch_cli.orchestrator.runner import SOURCE, LiveRun, Runner
-from hms_orch_cli.ports import Clock, Event, EventStore
+from hms_orch_cli.ports import Clock, Event, LogReader
 from hms_orch_cli.saga.events import EventRef, FilterFailed, Skipped
 from hms_orch_cli.saga.identity import run_id
 from hms_orch_cli.saga.inputs import Trigger
@@ -36,7 +36,7 @@ class Dispatcher:
 
     def __init__(
         self,
-        store: EventStore,
+        store: LogReader,
         definitions: Definitions,
         runner: Runner,
         gate: Gate,
@@ -55,7 +55,12 @@ class Dispatcher:
         self._catch_up_to = catch_up_to
         self._look = asyncio.Event()
         self._page: deque[Event] = deque()
-        self.is_idle = False
+        self._seen_all = False
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether every event in the log has been dispatched, as far as this process knows."""
+        return self._seen_all and not self._look.is_set()
 
     def wake(self) -> None:
         """There may be new events, or room for new runs."""
@@ -72,11 +77,11 @@ class Dispatcher:
 
     def _advance(self) -> bool:
         """Dispatches what there is room for; False if there is nothing to do now."""
-        self.is_idle = False
+        self._seen_all = False
         if not self._page:
             arrivals = not self._definitions.listens_to_runs
             self._page.extend(self._store.read_all(self._projection.dispatched, PAGE, arrivals=arrivals))
-            self.is_idle = not self._page
+            self._seen_all = not self._page
         moved = False
         while self._page and self._gate.has_room:
             event = self._page.popleft()

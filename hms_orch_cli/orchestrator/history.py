@@ -9,7 +9,7 @@ import orjson
 from hms_orch_cli.errors import NotFound
 from hms_orch_cli.orchestrator.definitions import Definitions
 from hms_orch_cli.orchestrator.runner import LiveRun
-from hms_orch_cli.ports import Event, EventStore
+from hms_orch_cli.ports import Event, LogReader
 from hms_orch_cli.saga.events import RUN_FACTS, RunFact, from_data
 from hms_orch_cli.saga.machine import begin, fold
 from hms_orch_cli.saga.moment import from_rfc3339
@@ -26,7 +26,7 @@ def facts_of(events: Iterable[Event]) -> list[RunFact]:
     return [fact_of(event) for event in events if event.type in RUN_FACTS]
 
 
-def read_run(store: EventStore, definitions: Definitions, saga_id: str, to_seq: int | None = None) -> Run:
+def read_run(store: LogReader, definitions: Definitions, saga_id: str, to_seq: int | None = None) -> Run:
     """A run as the log tells it, up to and including position `to_seq` if given. Raises NotFound."""
     events = [e for e in store.read(f"run/{saga_id}") if to_seq is None or e.seq <= to_seq]
     if not events:
@@ -36,14 +36,14 @@ def read_run(store: EventStore, definitions: Definitions, saga_id: str, to_seq: 
     return fold(begin(saga, saga_id), facts_of(events))
 
 
-def load_run(store: EventStore, definitions: Definitions, saga_id: str) -> LiveRun:
+def load_run(store: LogReader, definitions: Definitions, saga_id: str) -> LiveRun:
     """A run ready to go on, with the event that triggered it."""
     run = read_run(store, definitions, saga_id)
     compiled = definitions.compiled(run.saga.id, run.saga.revision)
     return LiveRun(run, compiled, trigger_of(store, run))
 
 
-def trigger_of(store: EventStore, run: Run) -> Event:
+def trigger_of(store: LogReader, run: Run) -> Event:
     """The event that started a run. Raises NotFound for a log that has lost it."""
     found = store.read_all(run.event.seq - 1, 1) if run.event is not None else []
     if not found:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import orjson
 
@@ -14,7 +14,7 @@ from hms_orch_cli.orchestrator.history import fact_of, load_run, read_run
 from hms_orch_cli.orchestrator.projection import DEFINITIONS, DISPATCHED, TOTALS, Projection, row_of
 from hms_orch_cli.orchestrator.requests import RequestWriter
 from hms_orch_cli.orchestrator.runner import Runner
-from hms_orch_cli.ports import Clock, Derived, DerivedTables, EventStore, Expressions, Journal, Observer, Participants
+from hms_orch_cli.ports import Clock, Derived, DerivedTables, Expressions, Journal, LogReader, Observer, Participants
 from hms_orch_cli.saga.events import RUN_FACTS
 from hms_orch_cli.saga.inputs import Input
 from hms_orch_cli.saga.state import Status
@@ -22,6 +22,9 @@ from hms_orch_cli.views.totals import Totals
 
 FLUSH_S = 0.2
 """Seconds that a change may wait before it is written to the derived tables."""
+
+IDLE_LOOK_S = 0.02
+"""Seconds between two looks whether everything has come to rest."""
 
 GRACE_S = 5.0
 """Seconds that calls in flight get at a stop."""
@@ -35,7 +38,7 @@ class Orchestrator:
     def __init__(
         self,
         journal: Journal,
-        reader: EventStore,
+        reader: LogReader,
         tables: DerivedTables,
         participants: Participants,
         expressions: Expressions,
@@ -50,23 +53,20 @@ class Orchestrator:
         self._reader = reader
         self._tables = tables
         self._participants = participants
-        self.definitions = Definitions(reader, expressions)
+        self.definitions = Definitions(reader, lambda: expressions)
         self.gate = Gate(calls, calls_per_service)
         self.projection = Projection(journal, self.definitions.to_json, self._arm_flush)
-        self.runner = Runner(
-            journal, participants, clock, self.gate, writer, self.projection, observers, self._fail, self._quiet
-        )
+        self.runner = Runner(journal, participants, clock, self.gate, writer, self.projection, observers, self._fail)
         self._clock = clock
         self._dispatcher: Dispatcher | None = None
         self._work: asyncio.Task[None] | None = None
         self._flush_timer: asyncio.TimerHandle | None = None
-        self._quiet_since = asyncio.Event()
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def start(self) -> None:
         """Folds the tail of the log and lets every unfinished run go on."""
         head = self._reader.last_seq()
-        self._fold_tail(self._tables.folded_to(), head)
+        tail = self._fold_tail(self._tables.folded_to(), head)
         dispatcher = Dispatcher(
             self._reader,
             self.definitions,
@@ -82,7 +82,7 @@ class Orchestrator:
         before: str | None = None
         while rows := self._tables.run_rows(unfinished=True, before=before, limit=PAGE):
             for row in rows:
-                if row.state != Status.STUCK.value and row.saga_id not in self.runner.live:
+                if row.state != Status.STUCK.value and row.saga_id not in tail:
                     self.runner.take(load_run(self._reader, self.definitions, row.saga_id))
             before = rows[-1].saga_id
         self._work = asyncio.get_running_loop().create_task(dispatcher.work())
@@ -114,11 +114,7 @@ class Orchestrator:
     async def until_idle(self) -> None:
         """Ends when nothing moves any more. Raises what stopped the orchestrator, if something did."""
         while not self.is_idle:
-            self._quiet_since.clear()
-            waiter = asyncio.ensure_future(self._quiet_since.wait())
-            # The pause bounds how late a pause that ended, or an empty page, is noticed.
-            await asyncio.wait({waiter, self._failed}, timeout=0.05, return_when=asyncio.FIRST_COMPLETED)
-            waiter.cancel()
+            await asyncio.wait({self._failed}, timeout=IDLE_LOOK_S)
             if self._failed.done():
                 self._failed.result()
 
@@ -140,8 +136,9 @@ class Orchestrator:
 
     # -- inside
 
-    def _fold_tail(self, folded_to: int, head: int) -> None:
-        """Brings the derived tables from where they were written to the end of the log."""
+    def _fold_tail(self, folded_to: int, head: int) -> Collection[str]:
+        """Brings the derived tables from where they were written to the end of the log, and lets the runs in between
+        go on. Returns their ids: their rows are on their way."""
         if (written := self._tables.mark(TOTALS)) is not None:
             self.projection.totals = Totals.from_json(orjson.loads(written))
         if (written := self._tables.mark(DEFINITIONS)) is not None:
@@ -162,6 +159,7 @@ class Orchestrator:
         for run in runs:
             if not run.status.ended and run.status is not Status.STUCK:
                 self.runner.take(load_run(self._reader, self.definitions, run.id))
+        return touched
 
     def _exists(self, saga_id: str) -> bool:
         return bool(self._reader.read(f"run/{saga_id}"))
@@ -173,9 +171,6 @@ class Orchestrator:
     def _flush(self) -> None:
         self._flush_timer = None
         self.projection.flush()
-
-    def _quiet(self) -> None:
-        self._quiet_since.set()
 
     def _fail(self, error: BaseException) -> None:
         if not self._failed.done():

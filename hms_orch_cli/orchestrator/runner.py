@@ -70,7 +70,6 @@ class Runner:
         projection: Projection,
         observers: Sequence[Observer],
         on_fatal: Callable[[BaseException], None],
-        on_quiet: Callable[[], None],
     ) -> None:
         self._journal = journal
         self._participants = participants
@@ -80,7 +79,6 @@ class Runner:
         self._projection = projection
         self._observers = observers
         self._on_fatal = on_fatal
-        self._on_quiet = on_quiet
         self._alarms = Alarms(clock, self._ring)
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
@@ -136,8 +134,6 @@ class Runner:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             self._on_fatal(error)
-        if not self._tasks:
-            self._on_quiet()
 
     async def _go_on(self, run: LiveRun, recorded: Awaitable[None] | None, acts: list[Act]) -> None:
         """Turn after turn, as long as each leaves something to do for this task."""
