@@ -9,6 +9,7 @@
     ├── NotFound                  no run, definition, service or item of that name  exit 1
     ├── NotAllowed                the request does not fit the state it meets       exit 1
     ├── StoreError                the event store cannot be used                    exit 1
+    │   ├── StoreMissing          there is no store at that place yet               exit 1
     │   ├── StoreHeld             another process holds the store                   exit 1
     │   ├── StoreTooNew           the file was written by a newer version           exit 1
     │   ├── NotAStore             the file is something else                        exit 1
@@ -17,6 +18,7 @@
     │   ├── StoreFailed           a commit failed: its outcome is unknown           exit 1
     │   ├── VersionConflict       the stream is not where the caller saw it         exit 1
     │   └── LogTampered           the hash chain breaks at a position               exit 1
+    ├── Overloaded                more waits to be written than is taken            exit 1
     ├── ExpressionError           a CEL expression cannot be compiled or evaluated  exit 1
     ├── ServerError               `up` answered with a problem, or not at all       exit 1
     ├── PortTaken                 the address is in use                             exit 1
@@ -92,6 +94,12 @@ class StoreError(HmsError):
     http_status = 503
 
 
+class StoreMissing(StoreError):
+    """There is no store at that place yet: nothing was ever written there."""
+
+    http_status = 404
+
+
 class StoreHeld(StoreError):
     """Another process holds the store; `url` is its address, empty while it starts, `pid` its process id."""
 
@@ -139,6 +147,12 @@ class LogTampered(StoreError):
     def __init__(self, message: str, hint: str = "", *, position: int) -> None:
         super().__init__(message, hint)
         self.position = position
+
+
+class Overloaded(HmsError):
+    """More waits to be written than is taken; nothing of this was kept, try again soon."""
+
+    http_status = 429
 
 
 class ExpressionError(HmsError):

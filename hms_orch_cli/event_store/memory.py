@@ -1,0 +1,110 @@
+"""The event store in memory: nothing survives the process. For trying things out, tests and the simulation.
+
+One writer at a time; readers in other threads see whole batches, since the log grows by one list operation each.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from operator import attrgetter
+
+from hms_orch_cli.event_store.batch import FOLDED_TO, lay
+from hms_orch_cli.event_store.chain import START
+from hms_orch_cli.ports import Append, Derived, Event, RunRow
+
+
+class MemoryStore:
+    """EventStore and DerivedTables over plain lists and dicts."""
+
+    def __init__(self) -> None:
+        self._head = START
+        self._log: list[Event] = []
+        self._streams: dict[str, list[Event]] = {}
+        self._arrivals: list[Event] = []
+        self._runs: dict[str, RunRow] = {}
+        self._marks: dict[str, str] = {}
+
+    def append(self, batch: Sequence[Append], derived: Derived | None = None) -> list[int | Exception]:
+        """See `ports.EventStore.append`."""
+        before = self._head.seq
+        versions = {member.stream: len(self._streams.get(member.stream, ())) for member in batch}
+        laid = lay(batch, self._head, versions)
+        events = [Event._make(row) for row in laid.rows]
+        for event in events:
+            self._streams.setdefault(event.stream, []).append(event)
+        self._arrivals += [event for event in events if not event.stream.startswith("run/")]
+        self._log += events
+        self._head = laid.head
+        if derived is not None:
+            self._runs.update((row.saga_id, row) for row in derived.runs)
+            self._marks.update(derived.marks)
+            self._marks[FOLDED_TO] = str(before if derived.folded_to is None else derived.folded_to)
+        return laid.results
+
+    def read(self, stream: str, after: int = 0) -> list[Event]:
+        """See `ports.EventStore.read`."""
+        return self._streams.get(stream, [])[after:]
+
+    def read_all(self, after: int, limit: int, *, arrivals: bool = False) -> list[Event]:
+        """See `ports.EventStore.read_all`."""
+        if not arrivals:
+            return self._log[after : after + limit]
+        first = bisect_right(self._arrivals, after, key=attrgetter("seq"))
+        return self._arrivals[first : first + limit]
+
+    def scan(self, after: int = 0) -> Iterator[Event]:
+        """Every event above `after`, in order, as long as there is one."""
+        return islice(self._log, after, None)
+
+    def last_seq(self) -> int:
+        """See `ports.EventStore.last_seq`."""
+        return self._head.seq
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+    def folded_to(self) -> int:
+        """See `ports.DerivedTables.folded_to`."""
+        return int(self._marks.get(FOLDED_TO, "0"))
+
+    def mark(self, name: str) -> str | None:
+        """See `ports.DerivedTables.mark`."""
+        return self._marks.get(name)
+
+    def run_row(self, saga_id: str) -> RunRow | None:
+        """See `ports.DerivedTables.run_row`."""
+        return self._runs.get(saga_id)
+
+    def run_rows(
+        self,
+        *,
+        saga: str | None = None,
+        states: Sequence[str] = (),
+        event_seq: int | None = None,
+        unfinished: bool = False,
+        before: str | None = None,
+        limit: int = 100,
+    ) -> list[RunRow]:
+        """See `ports.DerivedTables.run_rows`."""
+        fitting = (
+            row
+            for row in sorted(self._runs.values(), reverse=True)
+            if (saga is None or row.saga == saga)
+            and (not states or row.state in states)
+            and (event_seq is None or row.event_seq == event_seq)
+            and (not unfinished or row.ended_at is None)
+            and (before is None or row.saga_id < before)
+        )
+        return list(islice(fitting, limit))
+
+    def count_by_state(self) -> dict[tuple[str, str], int]:
+        """See `ports.DerivedTables.count_by_state`."""
+        return dict(Counter((row.saga, row.state) for row in self._runs.values() if row.ended_at is None))
+
+    def forget_derived(self) -> None:
+        """Throws the derived tables away: they are folded to 0 again."""
+        self._runs.clear()
+        self._marks.clear()
