@@ -1,0 +1,119 @@
+"""Deploying: a definition holds from the position of its `saga.deployed` on; the same content again changes nothing."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import orjson
+
+from hms_orch_cli.errors import NotFound
+from hms_orch_cli.ports import Append, Event, LogReader, NewEvent
+from hms_orch_cli.saga.events import DEPLOYED, UNDEPLOYED
+from hms_orch_cli.saga.moment import rfc3339
+
+SOURCE = "hms-orch"
+
+
+class Deployment(NamedTuple):
+    """What a deploy did, or would do. `change`: new, changed, unchanged. `changes` names what differs."""
+
+    saga: str
+    revision: str
+    change: str
+    previous: str | None
+    changes: tuple[str, ...] = ()
+
+
+class Standing(NamedTuple):
+    """Where a definition stands in the log: its stream's version, and what holds now (None if nothing does)."""
+
+    version: int
+    revision: str | None
+    content: dict[str, Any] | None
+
+
+def standing(reader: LogReader, saga: str) -> Standing:
+    """What holds of a definition at the end of the log."""
+    events = reader.read(f"definition/{saga}")
+    if not events or events[-1].type != DEPLOYED:
+        return Standing(len(events), None, None)
+    data = orjson.loads(events[-1].data or "{}")
+    return Standing(len(events), data["revision"], data["content"])
+
+
+def plan(reader: LogReader, saga: str, revision: str, content: dict[str, Any]) -> tuple[Deployment, Standing]:
+    """What deploying this content would change."""
+    now = standing(reader, saga)
+    if now.revision == revision:
+        return Deployment(saga, revision, "unchanged", revision), now
+    if now.content is None:
+        return Deployment(saga, revision, "new", None), now
+    return Deployment(saga, revision, "changed", now.revision, _changes(now.content, content)), now
+
+
+def deploy_append(saga: str, revision: str, content: dict[str, Any], version: int, now_ms: int) -> Append:
+    """The append that makes a revision hold."""
+    data = {"saga": saga, "revision": revision, "content": content}
+    return Append(f"definition/{saga}", (_event(saga, version + 1, DEPLOYED, data, now_ms),), version)
+
+
+def undeploy_append(reader: LogReader, saga: str, now_ms: int) -> Append:
+    """The append after which a definition starts no run. Raises NotFound."""
+    now = standing(reader, saga)
+    if now.revision is None:
+        raise NotFound(f"no definition {saga} is deployed", "hms-orch status lists what has run")
+    event = _event(saga, now.version + 1, UNDEPLOYED, {"saga": saga}, now_ms)
+    return Append(f"definition/{saga}", (event,), now.version)
+
+
+def deployed(reader: LogReader) -> list[tuple[Event, dict[str, Any]]]:
+    """Every definition that holds at the end of the log, with the event that made it hold, by id."""
+    current: dict[str, tuple[Event, dict[str, Any]]] = {}
+    after = 0
+    while events := reader.read_all(after, 1_000, arrivals=True):
+        for event in events:
+            if event.type == DEPLOYED and event.stream.startswith("definition/"):
+                data = orjson.loads(event.data or "{}")
+                current[data["saga"]] = (event, data)
+            elif event.type == UNDEPLOYED and event.stream.startswith("definition/"):
+                current.pop(orjson.loads(event.data or "{}")["saga"], None)
+        after = events[-1].seq
+    return [current[saga] for saga in sorted(current)]
+
+
+def _event(saga: str, version: int, kind: str, data: dict[str, Any], now_ms: int) -> NewEvent:
+    return NewEvent(
+        id=f"{saga}.{version}", source=SOURCE, type=kind, time=rfc3339(now_ms), data=orjson.dumps(data).decode()
+    )
+
+
+def _changes(before: dict[str, Any], after: dict[str, Any]) -> tuple[str, ...]:
+    """What differs, in a few words: steps by name, everything else by key."""
+    changes = []
+    old, new = _steps(before), _steps(after)
+    changes += [f"step {name} added" for name in new if name not in old]
+    changes += [f"step {name} removed" for name in old if name not in new]
+    changes += [f"step {name} changed" for name in new if name in old and old[name] != new[name]]
+    common = [name for name in old if name in new]
+    if common != [name for name in new if name in old]:
+        changes.append("steps in another order")
+    changes += [
+        f"{key} {'added' if key not in before else 'removed' if key not in after else 'changed'}"
+        for key in dict.fromkeys((*before, *after))
+        if key != "steps" and before.get(key) != after.get(key)
+    ]
+    return tuple(changes)
+
+
+def _steps(content: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+
+    def look(items: list[dict[str, Any]]) -> None:
+        for item in items:
+            if "steps" in item:
+                look(item["steps"])
+            else:
+                found[item["name"]] = item
+
+    look(content["steps"])
+    return found
