@@ -71,10 +71,23 @@ def _options(
     """The options of the program itself."""
 
 
+def complete_variable(program: str) -> str:
+    """The variable by which a shell asks `program` for completions."""
+    return f"_{program.replace('-', '_').upper()}_COMPLETE"
+
+
+def answer_shells() -> None:
+    """Teaches typer its completion scripts; it does so by itself only for apps with --install-completion."""
+    from typer.completion import get_completion_inspect_parameters
+
+    get_completion_inspect_parameters()
+
+
 def program(name: str, about: str, verbs: Mapping[str, Verb], epilog: str) -> Verbs:
     """The group of a program's verbs."""
     app = new_app(about, noun=True)
     app.callback(cls=Verbs, epilog=epilog)(_options)
+    answer_shells()
     group = cast(Verbs, typer.main.get_command(app))
     group.verbs = verbs
     for verb, about_verb in verbs.items():

@@ -46,7 +46,7 @@ def read(file: Path) -> Written:
     if len(raw) > MAX_FILE_BYTES:
         raise ConfigError(f"{file} is over {MAX_FILE_BYTES} bytes", "is that a configuration file?")
     try:
-        text = raw.decode("utf-8-sig")
+        text = raw.decode()
     except UnicodeDecodeError as error:
         raise ConfigError(f"{file} is not UTF-8: byte {error.start} is {raw[error.start]:#04x}") from error
     return Written(file, parse(text, file), text)
@@ -57,7 +57,7 @@ def parse(text: str, file: Path) -> dict[str, Any]:
     import tomllib
 
     try:
-        return tomllib.loads(text)
+        return tomllib.loads(text.removeprefix("\ufeff"))
     except tomllib.TOMLDecodeError as error:
         what, _, place = str(error).partition(" (at line ")
         at = ":" + place.rstrip(")").replace(", column ", ":") if place else ""
@@ -70,7 +70,7 @@ def line_of(text: str, table: str, key: str = "") -> int:
     """The line, from 1, where `key` of `table` (or the table itself) begins; 0 if it is written in another form."""
     current = ""
     for number, line in enumerate(text.split("\n"), 1):
-        if header := re.match(r"\s*\[\s*([^\[\]]*?)\s*\]", line):
+        if header := re.match(r"[\ufeff\s]*\[\s*([^\[\]]*?)\s*\]", line):
             current = header[1].strip("\"'")
             if not key and current.partition(".")[0] == table:
                 return number

@@ -1,0 +1,112 @@
+"""`hms-orch service`: the address book in hms-orch.toml."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from hms_orch_cli.cli import output
+from hms_orch_cli.cli.options import Format, Output
+from hms_orch_cli.cli.program import examples, new_app
+from hms_orch_cli.ports import Service
+
+app = new_app("The address book: which service answers where.", noun=True)
+
+Name = Annotated[
+    str, typer.Argument(metavar="NAME", help="As saga files write it before the colon.", show_default=False)
+]
+
+
+@app.command(
+    "set",
+    epilog=examples(
+        "hms-orch service set payment-svc http://127.0.0.1:9001",
+        "hms-orch service set notice-svc https://notices.example --audience notices",
+    ),
+)
+def set_service(
+    name: Name,
+    url: Annotated[str, typer.Argument(metavar="URL", help="http or https, may have a path.", show_default=False)],
+    audience: Annotated[str | None, typer.Option(help="The aud of its tokens; default: its name.")] = None,
+) -> None:
+    """Add a service, or change where it answers. Comments in the file survive."""
+    from hms_orch_cli.config.services import service_from, service_name
+
+    service_name(name, "")
+    _refuse_forbidden(url)
+    service = service_from({"url": url, "audience": audience} if audience is not None else url, name)
+    before = _edit(name, service)
+    if before == service:
+        output.result(f"{name} was {service.url} already")
+    else:
+        was = f" (was {before.url})" if before else ""
+        output.result(f"{name} is now {service.url}{was}")
+
+
+@app.command("rm", epilog=examples("hms-orch service rm notice-svc"))
+def remove(name: Name) -> None:
+    """Take a service out. Saga files that name it then mean a host of that name."""
+    from hms_orch_cli.config.words import nearest
+    from hms_orch_cli.errors import NotFound
+
+    before = _edit(name, None)
+    if before is None:
+        from hms_orch_cli.config import load
+
+        known = load().services
+        raise NotFound(f"{name} is not in the address book", nearest(name, known) if known else "it is empty")
+    output.result(f"removed {name} (was {before.url})")
+
+
+@app.command("list", epilog=examples("hms-orch service list", "hms-orch service list -o json"))
+def list_services(form: Output = Format.TEXT) -> None:
+    """Show the address book as it holds here: the file, and what the environment lays over it."""
+    from hms_orch_cli.config import load
+
+    services = sorted(load().services.items())
+    if form is Format.JSON:
+        output.as_json([{"name": name, "url": it.url, "audience": it.audience or name} for name, it in services])
+    elif services:
+        output.table(("NAME", "URL", "AUDIENCE"), [(name, it.url, it.audience or name) for name, it in services])
+    else:
+        output.note("no service is set; a name in a saga file is then a host name")
+
+
+def _refuse_forbidden(url: str) -> None:
+    """What no call may reach is no service; `up` looks again at what a name resolves to, with each call."""
+    from ipaddress import ip_address
+
+    from hms_orch_cli.config.services import http_url
+    from hms_orch_cli.errors import NotAllowed
+    from hms_orch_cli.participant.forbidden import is_forbidden_address, is_forbidden_name
+
+    host = (http_url(url, "URL").hostname or "").rstrip(".")
+    try:
+        forbidden = is_forbidden_address(ip_address(host))
+    except ValueError:  # a name
+        forbidden = is_forbidden_name(host)
+    if forbidden:
+        raise NotAllowed(f"{host} is a link-local or metadata address; no call goes there", "give the service's own")
+
+
+def _edit(name: str, service: Service | None) -> Service | None:
+    """Sets or takes out a service in the file, which is made if there is none; returns what the file had before."""
+    from hms_orch_cli.cli import addressbook
+    from hms_orch_cli.config import FILE_NAME, load
+    from hms_orch_cli.config.services import service_from
+    from hms_orch_cli.config.written import read
+
+    config = load()
+    file = config.file or config.root / FILE_NAME
+    with addressbook.alone(file.parent):
+        written = read(file) if config.file else None
+        value = written.tables.get("services", {}).get(name) if written else None
+        before = None if value is None else service_from(value, name)
+        if before != service:
+            addressbook.replace(file, addressbook.with_service(written.text if written else "", file, name, service))
+    if load().services.get(name) != service:
+        output.warning(
+            f"the environment says otherwise of {name}, and wins", "see HMS_SERVICES and HMS_SERVICES_<NAME>"
+        )
+    return before
