@@ -7,17 +7,19 @@ from collections.abc import Collection, Sequence
 
 import orjson
 
+from hms_orch_cli.orchestrator.answers import answered
 from hms_orch_cli.orchestrator.definitions import Definitions
 from hms_orch_cli.orchestrator.dispatcher import Dispatcher
 from hms_orch_cli.orchestrator.gate import Gate
 from hms_orch_cli.orchestrator.history import fact_of, load_run, read_run
 from hms_orch_cli.orchestrator.projection import DEFINITIONS, DISPATCHED, TOTALS, Projection, row_of
 from hms_orch_cli.orchestrator.requests import RequestWriter
-from hms_orch_cli.orchestrator.runner import Runner
+from hms_orch_cli.orchestrator.runner import LiveRun, Runner
 from hms_orch_cli.ports import Clock, Derived, DerivedTables, Expressions, Journal, LogReader, Observer, Participants
 from hms_orch_cli.saga.events import RUN_FACTS
 from hms_orch_cli.saga.inputs import Input
-from hms_orch_cli.saga.state import Status
+from hms_orch_cli.saga.outcome import Answer, Op, Verdict
+from hms_orch_cli.saga.state import PENDING, Phase, Run, Status
 from hms_orch_cli.views.totals import Totals
 
 FLUSH_S = 0.2
@@ -93,17 +95,24 @@ class Orchestrator:
         if self._dispatcher is not None:
             self._dispatcher.wake()
 
-    def tell(self, saga_id: str, happened: Input) -> bool:
-        """Brings an input from outside to a run. False if there is no such run; an input that does not fit is no
-        error here: it changes nothing."""
-        if self.runner.tell(saga_id, happened):
+    async def tell(self, saga_id: str, happened: Input) -> Run:
+        """Brings an input from outside to a run and returns the run after it, once durable. An input that does not
+        fit changes nothing. Raises NotFound."""
+        run = self._live(saga_id)
+        await self.runner.tell(run, happened)
+        return run.state
+
+    async def report(self, saga_id: str, step: str, op: Op, verdict: Verdict, answer: Answer) -> bool:
+        """Brings the end of a 202 that the participant itself reports. False if the step waits for nothing and has
+        had no answer yet; a second report changes nothing. Raises NotFound."""
+        run = self._live(saga_id)
+        progress = (run.state.calls if op == "call" else run.state.undos).get(step, PENDING)
+        if progress.phase in (Phase.RUNNING, Phase.ACCEPTED):
+            compiled = run.compiled.steps[step]
+            told = answered(run.state, run.trigger, compiled, op, progress.attempt, verdict, answer)
+            await self.runner.tell(run, told)
             return True
-        row = self._tables.run_row(saga_id)
-        if row is None:
-            return False
-        if row.ended_at is None:
-            self.runner.take(load_run(self._reader, self.definitions, saga_id), happened)
-        return True
+        return not progress.phase.moving and progress.phase is not Phase.PENDING
 
     @property
     def is_idle(self) -> bool:
@@ -160,6 +169,10 @@ class Orchestrator:
             if not run.status.ended and run.status is not Status.STUCK:
                 self.runner.take(load_run(self._reader, self.definitions, run.id))
         return touched
+
+    def _live(self, saga_id: str) -> LiveRun:
+        found = self.runner.live.get(saga_id)
+        return load_run(self._reader, self.definitions, saga_id) if found is None else found
 
     def _exists(self, saga_id: str) -> bool:
         return bool(self._reader.read(f"run/{saga_id}"))

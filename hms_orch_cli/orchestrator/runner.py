@@ -92,13 +92,15 @@ class Runner:
         self.live[run.state.id] = run
         self._spawn(run, *self._begin_turn(run, happened))
 
-    def tell(self, saga_id: str, happened: Input) -> bool:
-        """Brings an input from outside (a callback, a cancel) to a run; False if the run is not in memory."""
-        run = self.live.get(saga_id)
-        if run is None:
-            return False
-        self._spawn(run, *self._begin_turn(run, happened))
-        return True
+    async def tell(self, run: LiveRun, happened: Input) -> None:
+        """Brings an input from outside (a callback, a cancel) to a run; ends when what follows from it is durable."""
+        if not run.state.status.ended:
+            self.live[run.state.id] = run
+        recorded, acts = self._begin_turn(run, happened)
+        durable = asyncio.ensure_future(recorded) if recorded is not None else None
+        self._spawn(run, durable, acts)
+        if durable is not None:
+            await asyncio.shield(durable)
 
     @property
     def is_idle(self) -> bool:

@@ -1,0 +1,152 @@
+"""What can be asked of a running orchestrator: the one face that the HTTP API, the page and `up` itself see."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from hms_orch_cli.application import deploy, overview
+from hms_orch_cli.application.overview import Reader, RunView
+from hms_orch_cli.application.publish import Published, publish_live
+from hms_orch_cli.errors import HmsError, NotAllowed, NotFound
+from hms_orch_cli.orchestrator.orchestrator import Orchestrator
+from hms_orch_cli.ports import Clock, Event, Journal, NewEvent, RunRow
+from hms_orch_cli.saga.outcome import Answer, Verdict, Wire
+from hms_orch_cli.views.totals import Totals
+
+
+class Checked(NamedTuple):
+    """A definition that has passed validation."""
+
+    saga: str
+    revision: str
+    content: dict[str, Any]
+
+
+class Gauges(NamedTuple):
+    """What holds at this moment, beside the totals of the log."""
+
+    in_flight: Mapping[tuple[str, str], int]
+    """(saga, state) -> runs that have not ended"""
+    oldest_unfinished_ms: int
+    calls_in_flight: int
+    backlog: int
+    """events in the log that have not met the definitions yet"""
+
+
+class Office:
+    """Use cases on a live orchestrator; every write goes through its journal."""
+
+    def __init__(
+        self,
+        orchestrator: Orchestrator,
+        journal: Journal,
+        reader: Reader,
+        clock: Clock,
+        *,
+        jwks: Callable[[], dict[str, Any]],
+        read_callback: Callable[[str], tuple[str, str, str] | None],
+        check: Callable[[bytes], Checked],
+        event_bytes: int,
+    ) -> None:
+        self._orchestrator = orchestrator
+        self._journal = journal
+        self._reader = reader
+        self.clock = clock
+        self._jwks = jwks
+        self._read_callback = read_callback
+        self._check = check
+        self.event_bytes = event_bytes
+        self.failure: HmsError | None = None
+        self.ready = False
+
+    async def publish(self, events: Sequence[NewEvent]) -> list[Published]:
+        """Positions, once durable. Raises EventConflict, Overloaded, StoreFull."""
+        published = await publish_live(self._journal, self._reader, events)
+        self._orchestrator.wake()
+        return published
+
+    async def deploy(self, text: bytes) -> deploy.Deployment:
+        """Validates a definition (YAML or JSON) and records it. Raises SagaFileError."""
+        checked = self._check(text)
+        deployment, now = deploy.plan(self._reader, checked.saga, checked.revision, checked.content)
+        if deployment.change != "unchanged":
+            append = deploy.deploy_append(
+                checked.saga, checked.revision, checked.content, now.version, self.clock.now_ms()
+            )
+            await self._journal.append(*append)
+            self._orchestrator.wake()
+        return deployment
+
+    async def undeploy(self, saga: str) -> None:
+        """From here on the definition starts no run. Raises NotFound."""
+        await self._journal.append(*deploy.undeploy_append(self._reader, saga, self.clock.now_ms()))
+        self._orchestrator.wake()
+
+    def definitions(self) -> list[dict[str, Any]]:
+        """The definitions that hold."""
+        return [
+            {"id": data["saga"], "revision": data["revision"], "deployedAt": event.time, "content": data["content"]}
+            for event, data in deploy.deployed(self._reader)
+        ]
+
+    def runs(
+        self, *, saga: str | None = None, states: Sequence[str] = (), event_seq: int | None = None, limit: int = 100
+    ) -> list[RunRow]:
+        """The run list, newest first."""
+        return overview.list_runs(self._reader, saga=saga, states=states, event_seq=event_seq, limit=limit)
+
+    def run(self, saga_id: str) -> RunView:
+        """One run. Raises NotFound."""
+        return overview.one_run(self._reader, saga_id)
+
+    def events(self, after: int, limit: int, kind: str | None = None) -> list[Event]:
+        """Events behind a position. With `kind` the page may hold fewer than there are: go on from the last seq
+        looked at."""
+        events = self._reader.read_all(after, limit)
+        return events if kind is None else [event for event in events if event.type == kind]
+
+    def last_seq(self) -> int:
+        """The last position of the log."""
+        return self._reader.last_seq()
+
+    async def callback(self, token: str, outcome: str, result: Any, reason: str) -> None:
+        """A participant reports the end of a 202, `outcome` success or failed; durable when this returns. Raises
+        NotFound for a token that is not ours, NotAllowed if nothing waits for it; a second report changes nothing."""
+        named = self._read_callback(token)
+        if named is None:
+            raise NotFound("there is no such callback", "use the URL of the request as it is")
+        saga_id, step, op = named
+        verdict = Verdict.SUCCESS if outcome == "success" else Verdict.FAILED
+        answer = Answer(Wire.ANSWERED, body=result, reason=reason)
+        known = await self._orchestrator.report(
+            saga_id, step, "call" if op == "call" else "compensate", verdict, answer
+        )
+        if not known:
+            raise NotAllowed(f"the {op} of step {step} waits for no answer now", "answer while it is in progress")
+
+    def jwks(self) -> dict[str, Any]:
+        """The public keys that verify the tokens of calls."""
+        return self._jwks()
+
+    def totals(self) -> Totals:
+        """What the log counts up to."""
+        return self._orchestrator.projection.totals
+
+    def gauges(self) -> Gauges:
+        """What holds at this moment."""
+        now = self.clock.now_ms()
+        live = self._orchestrator.runner.live.values()
+        oldest = min((run.state.started_at for run in live if run.state.started_at), default=now)
+        return Gauges(
+            in_flight=self._reader.count_by_state(),
+            oldest_unfinished_ms=now - oldest,
+            calls_in_flight=self._orchestrator.gate.taken,
+            backlog=max(0, self._reader.last_seq() - self._orchestrator.projection.dispatched),
+        )
+
+    def objection(self) -> str:
+        """Why it is not ready for work; empty if it is."""
+        if self.failure is not None:
+            return self.failure.message
+        return "" if self.ready else "starting"
