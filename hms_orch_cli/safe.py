@@ -1,4 +1,4 @@
-"""Text from outside on its way to a terminal or a page: what could move the cursor, hide or reorder is shown instead."""
+"""Text from outside on its way to a terminal: what could move the cursor, hide or reorder is written out instead."""
 
 from __future__ import annotations
 

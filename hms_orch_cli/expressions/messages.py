@@ -21,8 +21,11 @@ FUNCTIONS = (
 _COMPLAINT = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): (.*)")
 _UNDECLARED = re.compile(r"undeclared reference to '([^']*)'")
 _OVERLOAD = re.compile(r"found no matching overload for '([^']*)' applied to '\((.*)\)'")
-_UNEXPECTED = re.compile(r"(?:mismatched|extraneous) input '(.*?)' expecting|no viable alternative at input '(.*)'")
-_TOKEN = re.compile(r"token recognition error at: '(.*)'")
+_UNEXPECTED = re.compile(
+    r"(?:mismatched|extraneous) input '(.*?)' expecting"
+    r"|no viable alternative at input '(.*)'"
+    r"|token recognition error at: '(.*)"
+)
 
 _OTHER_TONGUES = {"=": "==", "and": "&&", "or": "||", "not": "!", "is": "==", "===": "=="}
 """What people write who come from elsewhere."""
@@ -50,8 +53,8 @@ def compile_error(said: str, text: str, names: Sequence[str]) -> ExpressionError
     if overload := _OVERLOAD.search(complaint):
         return ExpressionError(_line(f"{_operator(overload[1])} cannot be used on ({overload[2]})"), column=place)
     if unexpected := _UNEXPECTED.search(complaint):
-        return _misplaced((unexpected[1] or unexpected[2] or "").strip(), place)
-    return ExpressionError(_line(_syntax(complaint)), column=place)
+        return _misplaced((unexpected[1] or unexpected[2] or unexpected[3] or "").strip(), place)
+    return ExpressionError(_line(complaint.removeprefix("Syntax error: ")), column=place)
 
 
 def runtime_error(said: str, *, hide: bool) -> ExpressionError:
@@ -92,15 +95,11 @@ def _misplaced(word: str, place: int) -> ExpressionError:
     """A word that cannot stand where it stands."""
     if word == "<EOF>":
         return ExpressionError("the expression ends too early", column=place)
+    if word.startswith(('"', "'")):
+        return ExpressionError("a string is not closed", column=place)
+    word = word.removesuffix("'").strip()
     instead = _OTHER_TONGUES.get(word)
     return ExpressionError(_line(f"unexpected '{word}'"), f"CEL writes '{instead}'." if instead else "", column=place)
-
-
-def _syntax(complaint: str) -> str:
-    """What else ANTLR may say, in our words."""
-    if token := _TOKEN.search(complaint):
-        return "a string is not closed" if token[1].startswith(('"', "'")) else f"unexpected '{token[1]}'"
-    return complaint.removeprefix("Syntax error: ")
 
 
 def _operator(name: str) -> str:

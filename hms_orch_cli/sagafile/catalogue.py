@@ -1,0 +1,44 @@
+"""Every rule of saga files, in one table. Ids are stable: they stand in reports, suppressions and documentation."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hms_orch_cli.sagafile.findings import Rule
+
+SYNTAX: Final = Rule("HMS001", "not-yaml", "error", "The text is no YAML.")
+ENCODING: Final = Rule("HMS002", "bad-character", "error", "A saga file is UTF-8 without control characters.")
+TOO_MUCH: Final = Rule("HMS003", "too-much", "error", "A file is at most 256 KiB, 32 levels and 10,000 values.")
+DUPLICATE_KEY: Final = Rule("HMS004", "duplicate-key", "error", "A key stands twice in one map.")
+NOT_PLAIN: Final = Rule("HMS005", "not-plain", "error", "Anchors, aliases, merge keys, tags, maps as keys: not here.")
+BAD_NUMBER: Final = Rule("HMS006", "bad-number", "error", "A number that JSON cannot carry, or that reads two ways.")
+NO_SAGA: Final = Rule("HMS007", "no-saga", "error", "A document is not a map, or the file holds none.")
+
+UNKNOWN_KEY: Final = Rule("HMS010", "unknown-key", "error", "The language has no such key at this place.")
+MISSING_KEY: Final = Rule("HMS011", "missing-key", "error", "A required key is missing.")
+WRONG_TYPE: Final = Rule("HMS012", "wrong-type", "error", "A value is of another type than its key takes.")
+WRONG_VALUE: Final = Rule("HMS013", "wrong-value", "error", "A value is none of those that its key takes.")
+OUT_OF_RANGE: Final = Rule("HMS014", "out-of-range", "error", "A number, text, list or map is too small or too large.")
+BAD_FORM: Final = Rule("HMS015", "bad-form", "error", "A text is not written as its key asks.")
+
+STEP_KIND: Final = Rule("HMS020", "step-kind", "error", "A step has exactly one of call, await and approval.")
+NAME_TAKEN: Final = Rule("HMS021", "name-taken", "error", "Two steps of a file have the same name.")
+NAME_RESERVED: Final = Rule("HMS022", "name-reserved", "error", "A step's name is a reserved word of CEL.")
+NO_EFFECT: Final = Rule("HMS023", "no-effect", "warning", "A key does nothing at this place.")
+
+EXPRESSION: Final = Rule("HMS030", "bad-expression", "error", "A CEL expression does not compile.")
+TEMPLATE: Final = Rule("HMS031", "bad-template", "error", "The CEL inside a ${…} does not compile.")
+
+ADDRESS: Final = Rule("HMS040", "bad-address", "error", "A call goes to service:/path, and the path stays a path.")
+ADDRESS_LITERAL: Final = Rule("HMS041", "address-literal", "error", "A service is a name, never an IP address.")
+UNKNOWN_SERVICE: Final = Rule("HMS042", "unknown-service", "warning", "A service is not in the address book.")
+OWNED_HEADER: Final = Rule("HMS043", "owned-header", "error", "A header that the orchestrator sets itself.")
+BAD_HEADER: Final = Rule("HMS044", "bad-header", "error", "A header that HTTP cannot carry.")
+BODY_OF_GET: Final = Rule("HMS045", "body-of-get", "error", "A GET has no body.")
+
+STARTS_ITSELF: Final = Rule("HMS050", "starts-itself", "error", "A trigger that the saga's own runs would fire.")
+TRIGGER_TWICE: Final = Rule("HMS051", "trigger-twice", "warning", "A trigger is listed twice.")
+ID_TAKEN: Final = Rule("HMS052", "id-taken", "error", "Two documents of a file have the same id.")
+
+RULES: Final = {rule.id: rule for rule in list(globals().values()) if isinstance(rule, Rule)}
+"""Id -> rule."""

@@ -1,0 +1,198 @@
+"""The JSON Schema of saga files, and its complaints in plain words, each at the key or value that it is about."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterable, Mapping
+from difflib import get_close_matches
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING, Any, Final
+
+from hms_orch_cli.sagafile import catalogue
+from hms_orch_cli.sagafile.findings import Path
+from hms_orch_cli.sagafile.reader import Tree
+from hms_orch_cli.sagafile.source import Source
+
+if TYPE_CHECKING:
+    from jsonschema import ValidationError
+    from jsonschema.protocols import Validator
+
+_TYPES: Final = {
+    "string": "a text",
+    "object": "a map",
+    "array": "a list",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+}
+
+_FORMS: Final = {
+    "^[a-z0-9][a-z0-9._-]{0,127}$": "lower-case letters, digits, '.', '_', '-'; the first a letter or digit; at most 128",
+    "^[a-z_][a-z0-9_]*$": "lower-case letters, digits and '_', not beginning with a digit",
+    "^[A-Za-z_][A-Za-z0-9_]*$": "letters, digits and '_', not beginning with a digit",
+    "^[^\\s]{1,255}$": "an event type: 1 to 255 characters without white space",
+    "^[^.\\s]+(\\.[^.\\s]+)*$": "a dotted path such as card.number",
+}
+"""What a pattern of the schema asks for."""
+
+RULES_HAVE_IT: Final = "rules"
+"""`$comment` of patterns that are there for editors; `rules.py` checks the same with better words."""
+
+
+def schema_text() -> str:
+    """The published JSON Schema, as it stands in the package."""
+    return resources.files(__package__).joinpath("schema.json").read_text(encoding="utf-8")
+
+
+def check_schema(tree: Tree, source: Source) -> None:
+    """Notes where a document is not as the schema says."""
+    errors = list(_validator().iter_errors(tree.value))
+    by_path: dict[Path, set[str]] = {}
+    for error in errors:
+        by_path.setdefault(tuple(error.absolute_path), set()).add(str(error.validator))
+    explained: set[Path] = set()
+    # Unknown keys first: one that is near to a missing key explains why that is missing.
+    for error in sorted(errors, key=lambda error: error.validator != "additionalProperties"):
+        path = tuple(error.absolute_path)
+        if error.validator != "type" and "type" in by_path[path]:
+            continue
+        _note(error, path, tree, source, explained)
+
+
+@cache
+def _validator() -> Validator:
+    from jsonschema import Draft202012Validator, ValidationError, validators
+
+    def pattern(_: Any, wanted: str, instance: Any, schema: Mapping[str, Any]) -> Iterable[ValidationError]:
+        # In Python's `re` a `$` also matches before a last new line; in ECMA 262, which JSON Schema means, it does not.
+        if isinstance(instance, str) and not re.search(wanted.replace("$", r"\Z"), instance):
+            yield ValidationError("does not match")
+
+    strict: Any = validators.extend(Draft202012Validator, {"pattern": pattern})
+    validator: Validator = strict(json.loads(schema_text()))
+    return validator
+
+
+def _note(error: ValidationError, path: Path, tree: Tree, source: Source, explained: set[Path]) -> None:
+    """One complaint of the schema as findings. `explained` are the missing keys that an unknown key explains."""
+    keyword = str(error.validator)
+    wanted: Any = error.validator_value
+    value: Any = error.instance
+    schema: Any = error.schema
+    where = _name(path)
+    if keyword == "additionalProperties":
+        _unknown_keys(path, value, schema, tree, source, explained)
+    elif keyword == "required":
+        missing = [key for key in wanted if key not in value and f"'{key}'" in error.message.split(" is a ")[0]]
+        for key in missing:
+            if (*path, key) not in explained:
+                place = tree.key_place(path) if path else tree.place(path)
+                source.add(catalogue.MISSING_KEY, f"{where} has no '{key}'", _example(schema, key), place, path)
+    elif keyword == "type":
+        names = [_TYPES[name] for name in ([wanted] if isinstance(wanted, str) else wanted)]
+        message = f"{where} must be {' or '.join(names)}, but is {shown(value)}"
+        source.add(catalogue.WRONG_TYPE, message, _retyped(wanted, value), tree.place(path), path)
+    elif keyword in ("enum", "const"):
+        allowed = [str(item).lower() if isinstance(item, bool) else str(item) for item in _listed(wanted)]
+        fix = nearest(str(value), allowed) if isinstance(value, str) else ""
+        message = f"{where} is {shown(value)}, but takes {' | '.join(allowed)}"
+        source.add(catalogue.WRONG_VALUE, message, fix, tree.place(path), path)
+    elif keyword == "pattern":
+        if isinstance(schema, Mapping) and schema.get("$comment") == RULES_HAVE_IT:
+            return
+        if "propertyNames" in error.absolute_schema_path:
+            path, where = (*path, value), f"the name {shown(value)}"
+        else:
+            where = f"{where} is {shown(value)}"
+        message = f"{where}, but takes {_FORMS[wanted]}"
+        place = tree.key_place(path) if "propertyNames" in error.absolute_schema_path else tree.place(path)
+        source.add(catalogue.BAD_FORM, message, "", place, path)
+    else:
+        message = _range(keyword, wanted, value, where)
+        source.add(catalogue.OUT_OF_RANGE, message, "", tree.place(path), path)
+
+
+def _unknown_keys(
+    path: Path, value: Mapping[str, Any], schema: Any, tree: Tree, source: Source, explained: set[Path]
+) -> None:
+    known = list(schema.get("properties", ()))
+    patterns = list(schema.get("patternProperties", ()))
+    for key in value:
+        if key in known or any(re.search(pattern, key) for pattern in patterns):
+            continue
+        place = tree.key_place((*path, key))
+        if patterns:
+            message = f"'{key[:80]}' is no HTTP status: 100 to 599"
+            source.add(catalogue.UNKNOWN_KEY, message, "", place, (*path, key))
+            continue
+        free = [name for name in known if name not in value]
+        close = get_close_matches(key[:80], free, 1, 0.6) or [name for name in free if name.lower() == key.lower()]
+        if close:
+            explained.add((*path, close[0]))
+        fix = f"Did you mean '{close[0]}'?" if close else f"Known here: {', '.join(known)}."
+        source.add(catalogue.UNKNOWN_KEY, f"unknown key '{key[:80]}'", fix, place, (*path, key))
+
+
+def _retyped(wanted: Any, value: Any) -> str:
+    """How to write a value so that it has the type that is wanted."""
+    if "string" in wanted and isinstance(value, bool | int | float):
+        return "Put it in quotes."
+    if wanted == "boolean" and isinstance(value, str) and value.lower() in ("yes", "no", "on", "off", "y", "n"):
+        return f"Write {'true' if value.lower() in ('yes', 'on', 'y') else 'false'}."
+    if wanted in ("integer", "number") and isinstance(value, str) and value.isdigit():
+        return "Write it without quotes."
+    return ""
+
+
+def _range(keyword: str, wanted: Any, value: Any, where: str) -> str:
+    if keyword in ("minimum", "maximum"):
+        return f"{where} is {value}, but must be at {'least' if keyword == 'minimum' else 'most'} {wanted}"
+    if keyword in ("minLength", "minItems") and not value:
+        return f"{where} is empty"
+    unit = "characters" if keyword == "maxLength" else "items"
+    return f"{where} has {len(value)} {unit}, but may have {wanted}"
+
+
+def shown(value: Any) -> str:
+    """A value in a message: short, on one line."""
+    if isinstance(value, Mapping):
+        return "a map"
+    if isinstance(value, list):
+        return "a list"
+    if value is None:
+        return "empty"
+    if isinstance(value, bool):
+        return str(value).lower()
+    text = " ".join(str(value).split())
+    text = text if len(text) <= 60 else text[:59] + "…"
+    return f"'{text}'" if isinstance(value, str) else text
+
+
+def nearest(word: str, known: Collection[str]) -> str:
+    """A question for the nearest right word, empty if none is near."""
+    close = get_close_matches(word[:80], list(known), 1)
+    return f"Did you mean '{close[0]}'?" if close else ""
+
+
+def _name(path: Path) -> str:
+    """What a message calls a value: its key, with the list position for an item."""
+    if not path:
+        return "the saga"
+    keys = [part for part in path if isinstance(part, str)]
+    if isinstance(path[-1], int):
+        return f"item {path[-1] + 1} of '{keys[-1]}'" if keys else f"item {path[-1] + 1}"
+    return f"'{path[-1][:80]}'"
+
+
+def _listed(wanted: Any) -> list[Any]:
+    return wanted if isinstance(wanted, list) else [wanted]
+
+
+def _example(schema: Any, key: str) -> str:
+    """What to write for a missing key."""
+    examples = schema.get("properties", {}).get(key, {}).get("examples", ())
+    if examples and isinstance(examples[0], str):
+        return f"Add for example '{key}: {examples[0]}'."
+    return f"Add '{key}'."

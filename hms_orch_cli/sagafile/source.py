@@ -1,0 +1,79 @@
+"""A saga file's text: from bytes to characters, and from a place to a finding."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from hms_orch_cli.sagafile import catalogue
+from hms_orch_cli.sagafile.findings import Finding, Path, Place, Rule, pointer_of
+
+MAX_BYTES: Final = 256 * 1024
+MAX_LINE: Final = 1000
+"""Characters of a source line that a finding keeps."""
+
+_BREAK: Final = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
+"""What YAML takes for the end of a line."""
+
+_REFUSED: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufeff\ufffe\uffff]")
+"""What YAML does not call printable, and a byte order mark that is not the first character."""
+
+
+class Source:
+    """One file. `name` is what findings call it; `findings` collects them; `strict` makes warnings errors."""
+
+    def __init__(self, data: bytes, name: str, *, strict: bool = False) -> None:
+        self.name = name
+        self.findings: list[Finding] = []
+        self._strict = strict
+        self._lines: list[str] | None = None
+        self.text = self._decode(data)
+
+    def add(self, rule: Rule, message: str, fix: str, place: Place, path: Path = ()) -> None:
+        """Notes a mistake."""
+        line, column, end_line, end_column, _ = place
+        if self._lines is None:
+            self._lines = _BREAK.split(self.text)
+        source_line = self._lines[line - 1] if 0 < line <= len(self._lines) else ""
+        severity = "error" if self._strict else rule.severity
+        self.findings.append(
+            Finding(
+                rule=rule.id,
+                severity=severity,
+                message=message,
+                fix=fix,
+                file=self.name,
+                line=line,
+                column=column,
+                end_line=end_line,
+                end_column=end_column,
+                pointer=pointer_of(path),
+                source_line=source_line[:MAX_LINE],
+            )
+        )
+
+    def _decode(self, data: bytes) -> str:
+        """The text, without a byte order mark; empty after a mistake that leaves nothing to read."""
+        self.text = ""
+        if len(data) > MAX_BYTES:
+            size = f"{len(data) / 1024:,.0f} KiB"
+            message = f"the file is larger than 256 KiB ({size})"
+            self.add(catalogue.TOO_MUCH, message, "Split it into several files.", Place(1, 1, 1, 1))
+            return ""
+        try:
+            text = data.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            self.text = data.decode("utf-8-sig", "replace")
+            before = _BREAK.split(data[: error.start].decode("utf-8-sig"))
+            place = Place(len(before), len(before[-1]) + 1, len(before), len(before[-1]) + 2)
+            byte = data[error.start]
+            self.add(catalogue.ENCODING, f"byte 0x{byte:02x} is no UTF-8", "Save the file as UTF-8.", place)
+            return ""
+        self.text = text
+        if found := _REFUSED.search(text):
+            before = _BREAK.split(text[: found.start()])
+            place = Place(len(before), len(before[-1]) + 1, len(before), len(before[-1]) + 2)
+            message = f"character U+{ord(found[0]):04X} cannot stand in a saga file"
+            self.add(catalogue.ENCODING, message, "Remove it.", place)
+            return ""
+        return text
