@@ -91,7 +91,7 @@ class Remote:
 
     def _unanswered(self, error: Exception, doubtful: bool) -> ServerError:
         if doubtful:
-            hint = "whether it took the request is not known; sent again with the same id it counts once"
+            hint = "whether it took the request is not known; an event sent again with the same id counts once"
         else:
             hint = "is hms-orch up running there? HMS_URL says where to look"
         why = getattr(error, "strerror", None) or str(error) or type(error).__name__
@@ -116,7 +116,7 @@ _OTHER = "is there another program at that address? HMS_URL says where to look"
 
 
 def find_writer(config: Config, wait_s: float = START_WAIT_S) -> Remote | Holder:
-    """Who writes: a Remote if HMS_URL is set or an `up` holds the store (it gets up to `wait_s` to start), else a Holder,
+    """Who writes: a Remote if HMS_URL is set or an `up` holds the store (it gets `wait_s` to start), else a Holder,
     which the caller releases when it has written. Raises StoreHeld if the wait was not long enough, StoreUnwritable."""
     if config.url:
         return Remote(config.url, config.token)

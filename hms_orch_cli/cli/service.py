@@ -32,10 +32,11 @@ def set_service(
 ) -> None:
     """Add a service, or change where it answers. Comments in the file survive."""
     from hms_orch_cli.config.services import service_from, service_name
+    from hms_orch_cli.participant.address_book import AddressBook
 
     service_name(name, "")
-    _refuse_forbidden(url)
     service = service_from({"url": url, "audience": audience} if audience is not None else url, name)
+    AddressBook({name: service})  # refuses what no call may reach: link-local and metadata addresses
     before = _edit(name, service)
     if before == service:
         output.result(f"{name} was {service.url} already")
@@ -71,23 +72,6 @@ def list_services(form: Output = Format.TEXT) -> None:
         output.table(("NAME", "URL", "AUDIENCE"), [(name, it.url, it.audience or name) for name, it in services])
     else:
         output.note("no service is set; a name in a saga file is then a host name")
-
-
-def _refuse_forbidden(url: str) -> None:
-    """What no call may reach is no service; `up` looks again at what a name resolves to, with each call."""
-    from ipaddress import ip_address
-
-    from hms_orch_cli.config.services import http_url
-    from hms_orch_cli.errors import NotAllowed
-    from hms_orch_cli.participant.forbidden import is_forbidden_address, is_forbidden_name
-
-    host = (http_url(url, "URL").hostname or "").rstrip(".")
-    try:
-        forbidden = is_forbidden_address(ip_address(host))
-    except ValueError:  # a name
-        forbidden = is_forbidden_name(host)
-    if forbidden:
-        raise NotAllowed(f"{host} is a link-local or metadata address; no call goes there", "give the service's own")
 
 
 def _edit(name: str, service: Service | None) -> Service | None:
