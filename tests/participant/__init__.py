@@ -1,0 +1,1 @@
+"""Participants: how they are called, and a service that behaves as badly as asked."""
