@@ -44,6 +44,11 @@ def result(*parts: str | Styled) -> None:
     _write(sys.stdout, _line(parts, sys.stdout) + "\n")
 
 
+def plain_lines(lines: Sequence[Sequence[str | Styled]]) -> None:
+    """Several lines on stdout in one write, seen at once even where stdout is a pipe."""
+    _write(sys.stdout, "".join(_line(parts, sys.stdout) + "\n" for parts in lines), now=True)
+
+
 def text(block: str) -> None:
     """Our own text on stdout, with its line ends; a script, a schema."""
     _write(sys.stdout, "\n".join(safe(line) for line in block.rstrip("\n").split("\n")) + "\n")
@@ -143,12 +148,12 @@ def _rich_table(columns: Sequence[str], rows: Sequence[Sequence[str | Styled]]) 
     console(sys.stdout).print(drawn)
 
 
-def _write(stream: TextIO | None, line: str) -> None:
+def _write(stream: TextIO | None, line: str, *, now: bool = False) -> None:
     if stream is None or stream.closed:
         return  # the caller closed it: there is nobody to tell
     try:
         stream.write(line)
-        if stream is sys.stderr or stream.isatty():
+        if now or stream is sys.stderr or stream.isatty():
             stream.flush()
     except BrokenPipeError:
         raise
