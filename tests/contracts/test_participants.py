@@ -13,14 +13,14 @@ import pytest
 
 from hms_orch_cli.participant.address_book import AddressBook
 from hms_orch_cli.participant.http import HttpParticipants, Transport
-
+from hms_orch_cli.participant.plain_http import PlainHttp
 from hms_orch_cli.participant.reqwest import Reqwest
 from hms_orch_cli.ports import CallRequest, Claims, Service
 from hms_orch_cli.saga.outcome import Answer, Wire
 from tests.participant.fake_service import FakeService, Reply
 
 SAGA = "0190c9c2-1111-7222-8333-444455556666"
-TRANSPORTS = {"pyreqwest": Reqwest}
+TRANSPORTS = {"pyreqwest": Reqwest, "plain": PlainHttp}
 A_LOT = 16 << 20
 """More than the 1 MiB that may be read and the buffers of two sockets, and far below what the service offers."""
 
