@@ -26,7 +26,7 @@ from hms_orch_cli.event_store import sqlite_schema as schema
 from hms_orch_cli.event_store.batch import FOLDED_TO, Row, lay
 from hms_orch_cli.event_store.chain import START, Anchor
 from hms_orch_cli.event_store.files import make_file, make_folder, refuse_network
-from hms_orch_cli.event_store.sqlite_reader import BUSY_MS, SqliteReader, version_of
+from hms_orch_cli.event_store.sqlite_reader import BUSY_MS, SqliteReader, refuse_scrap, version_of
 from hms_orch_cli.ports import Append, Derived, RunRow
 
 CHECKPOINT_PAGES: Final = 2_000
@@ -69,6 +69,7 @@ class SqliteStore(SqliteReader):
         if not path.exists():
             with suppress(FileExistsError):  # another process was faster: its file is as good
                 make_file(path)
+        refuse_scrap(path)
         try:
             db = apsw.Connection(
                 str(path), flags=apsw.SQLITE_OPEN_READWRITE, vfs=self._vfs, statementcachesize=3 * schema.ROWS_AT_ONCE
@@ -87,7 +88,7 @@ class SqliteStore(SqliteReader):
         version_of(db, path)  # before anything is written: the file may be someone else's
         if db.readonly("main"):
             raise errors.unwritable(path, "it is read-only")
-        db.execute(_SETTINGS)
+        db.execute(_SETTINGS).fetchall()  # a statement that gives a row holds up the next until it is taken
         db.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 1)
         db.set_wal_hook(self._note_pages)
         if version_of(db, path) < schema.SCHEMA_VERSION:
@@ -193,7 +194,7 @@ class SqliteStore(SqliteReader):
     def close(self) -> None:
         """Lets go of the file."""
         super().close()
-        with self._writing:
+        with self._writing, suppress(apsw.Error):  # its last checkpoint failed: the WAL stays and holds everything
             self._writer.close()
 
 

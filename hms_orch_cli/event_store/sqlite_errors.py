@@ -29,7 +29,7 @@ def reading(error: apsw.Error, path: Path) -> StoreError:
             return StoreError(
                 f"{path} is damaged: {error}", "keep the file, restore a backup, and find out what wrote to this disk"
             )
-    return StoreError(f"{path} cannot be read: {error}", "check the disk and the system's log")
+    return StoreError(f"{path} cannot be used: {error}", "check the disk and the system's log")
 
 
 def writing(error: apsw.Error, path: Path) -> StoreError:

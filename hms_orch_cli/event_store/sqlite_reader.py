@@ -24,6 +24,9 @@ BUSY_MS: Final = 10_000
 PAGE: Final = 10_000
 """Rows that `scan` reads in one transaction."""
 
+_SMALLEST: Final = 512
+"""Bytes of the smallest page, so of the smallest database that is not empty."""
+
 _event: Final = partial(tuple.__new__, Event)
 _run: Final = partial(tuple.__new__, RunRow)
 
@@ -42,6 +45,7 @@ class SqliteReader:
     def _connect(self) -> apsw.Connection:
         if not self.path.exists() or self.path.stat().st_size == 0:
             raise missing(self.path)
+        refuse_scrap(self.path)
         try:
             db = apsw.Connection(str(self.path), flags=apsw.SQLITE_OPEN_READONLY)
             try:
@@ -149,12 +153,11 @@ class SqliteReader:
         if event_seq is not None:
             conditions.append("event_seq = ?")
             bindings.append(event_seq)
-        if unfinished:
-            conditions.append("ended_at IS NULL")
         if before is not None:
             conditions.append("saga_id < ?")
             bindings.append(before)
-        return list(map(_run, self._rows(schema.select_runs(conditions), (*bindings, limit))))
+        sql = schema.select_runs(conditions, unfinished=unfinished)
+        return list(map(_run, self._rows(sql, (*bindings, limit))))
 
     def count_by_state(self) -> dict[tuple[str, str], int]:
         """See `ports.DerivedTables.count_by_state`."""
@@ -172,6 +175,11 @@ class SqliteReader:
         finally:
             view.close()
 
+    def copy_to(self, target: apsw.Connection) -> None:
+        """Copies the whole file as it is now, page by page, into an empty database. Raises apsw.Error."""
+        with self._lock, target.backup("main", self._db, "main") as copying:
+            copying.step()
+
     def close(self) -> None:
         """Lets go of the file."""
         self._db.close()
@@ -181,6 +189,13 @@ class SqliteReader:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def refuse_scrap(path: Path) -> None:
+    """Raises NotAStore for a file too short to be a database: SQLite would take it for an empty one and write over
+    it."""
+    if 0 < path.stat().st_size < _SMALLEST:
+        raise errors.not_a_store(path)
 
 
 def version_of(db: apsw.Connection, path: Path) -> int:

@@ -1,0 +1,269 @@
+"""What every event store holds to, whatever stands behind it: appends, order, conflicts, derived tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from hms_orch_cli.errors import EventRefused, VersionConflict
+from hms_orch_cli.event_store.chain import GENESIS, link, verify
+from hms_orch_cli.event_store.memory import MemoryStore
+from hms_orch_cli.event_store.sqlite import SqliteStore
+from hms_orch_cli.ports import Append, Derived, NewEvent, RunRow
+
+Store = MemoryStore | SqliteStore
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """An empty store of each kind."""
+    made: Store = MemoryStore() if request.param == "memory" else SqliteStore(tmp_path / "events.db")
+    yield made
+    made.close()
+
+
+def event(name: str = "e", data: str | None = "{}", **attributes: str) -> NewEvent:
+    """An event whose id is `name`."""
+    return NewEvent(name, "hms-bus", "policy.changed", "2025-03-01T12:00:00.000Z", data, **attributes)
+
+
+def append(store: Store, stream: str, *names: str, at: int) -> int:
+    """Appends to one stream and returns the position, or raises the conflict."""
+    (result,) = store.append([Append(stream, [event(name) for name in names], at)])
+    if isinstance(result, Exception):
+        raise result
+    return result
+
+
+def run(saga_id: str, **but: object) -> RunRow:
+    """A row of the run list."""
+    row = RunRow(saga_id, "saga.a", "r1", "RUNNING", "", 1, None, 0, 1, "e1", "hms-bus", "policy.changed", "[]")
+    return row._replace(**but)
+
+
+def test_an_empty_store_is_at_position_0(store: Store) -> None:
+    assert store.last_seq() == 0
+    assert store.read("run/1") == []
+    assert store.read_all(0, 10) == []
+    assert store.folded_to() == 0
+
+
+def test_positions_rise_from_1_over_all_streams_and_versions_from_1_in_each(store: Store) -> None:
+    assert append(store, "run/1", "a", "b", at=0) == 2
+    assert append(store, "run/2", "c", at=0) == 3
+    assert append(store, "run/1", "d", at=2) == 4
+    assert [(e.seq, e.stream, e.version, e.id) for e in store.read_all(0, 10)] == [
+        (1, "run/1", 1, "a"),
+        (2, "run/1", 2, "b"),
+        (3, "run/2", 1, "c"),
+        (4, "run/1", 3, "d"),
+    ]
+    assert store.last_seq() == 4
+
+
+def test_an_event_comes_back_as_it_was_given(store: Store) -> None:
+    """None and the empty text are two things; no text is changed on the way."""
+    full = NewEvent(
+        "ü☃", "s", "t", "2025-03-01T12:00:00Z", '{"a":"\\u0000é"}', "sub", "application/json", "ds:1", '{"x":1}'
+    )
+    bare = NewEvent("", "", "", "", None)
+    empty = NewEvent("e", "s", "t", "", "", "", "", "", "")
+    store.append([Append("event/s e", [full, bare, empty], 0)])
+    assert [NewEvent(*e[3:-1]) for e in store.read("event/s e")] == [full, bare, empty]
+
+
+def test_a_stream_is_read_after_a_version(store: Store) -> None:
+    append(store, "run/1", "a", "b", "c", at=0)
+    append(store, "run/2", "x", at=0)
+    assert [e.id for e in store.read("run/1", after=1)] == ["b", "c"]
+    assert store.read("run/1", after=3) == []
+
+
+def test_the_log_is_read_in_pages(store: Store) -> None:
+    append(store, "run/1", *"abcde", at=0)
+    assert [e.id for e in store.read_all(0, 2)] == ["a", "b"]
+    assert [e.id for e in store.read_all(2, 2)] == ["c", "d"]
+    assert [e.id for e in store.read_all(4, 2)] == ["e"]
+    assert [e.id for e in store.scan(3)] == ["d", "e"]
+
+
+def test_arrivals_are_what_no_run_wrote_itself(store: Store) -> None:
+    append(store, "event/bus 1", "a", at=0)
+    append(store, "run/1", *"xyz", at=0)
+    append(store, "definition/d", "b", at=0)
+    append(store, "runner/1", "c", at=0)
+    assert [(e.seq, e.id) for e in store.read_all(0, 10, arrivals=True)] == [(1, "a"), (5, "b"), (6, "c")]
+    assert [e.id for e in store.read_all(1, 1, arrivals=True)] == ["b"]
+    assert store.read_all(6, 10, arrivals=True) == []
+
+
+@pytest.mark.parametrize("expected", [0, 1, 3, 7])
+def test_an_append_that_expects_another_version_is_refused_and_says_where_the_stream_is(
+    store: Store, expected: int
+) -> None:
+    """Behind and ahead alike: a version is never given twice and never left out."""
+    append(store, "run/1", "a", "b", at=0)
+    with pytest.raises(VersionConflict) as conflict:
+        append(store, "run/1", "z", at=expected)
+    assert conflict.value.actual == 2
+    assert store.last_seq() == 2
+    assert append(store, "run/1", "c", at=2) == 3
+
+
+def test_a_conflict_leaves_out_its_member_while_the_others_hold(store: Store) -> None:
+    append(store, "event/bus 1", "first", at=0)
+    results = store.append(
+        [
+            Append("run/1", [event("a"), event("b")], 0),
+            Append("event/bus 1", [event("again")], 0),
+            Append("run/2", [event("c")], 0),
+        ]
+    )
+    assert results[0] == 3
+    assert isinstance(results[1], VersionConflict)
+    assert results[2] == 4
+    assert [e.id for e in store.read_all(1, 10)] == ["a", "b", "c"]
+    verify(store.scan())
+
+
+def test_a_batch_may_go_on_with_a_stream_that_it_began(store: Store) -> None:
+    results = store.append([Append("run/1", [event("a")], 0), Append("run/1", [event("b")], 1)])
+    assert results == [1, 2]
+    assert [e.id for e in store.read("run/1")] == ["a", "b"]
+
+
+def test_of_two_members_with_the_same_expectation_the_first_wins(store: Store) -> None:
+    first, second = store.append([Append("event/bus 1", [event("a")], 0), Append("event/bus 1", [event("b")], 0)])
+    assert first == 1
+    assert isinstance(second, VersionConflict) and second.actual == 1
+    assert [e.id for e in store.read_all(0, 10)] == ["a"]
+
+
+def test_what_follows_a_refused_member_on_its_stream_is_refused_too(store: Store) -> None:
+    results = store.append([Append("run/1", [event("a")], 5), Append("run/1", [event("b")], 6)])
+    assert [type(result) for result in results] == [VersionConflict, VersionConflict]
+    assert store.last_seq() == 0
+
+
+@pytest.mark.parametrize("poison", [event("a\0b"), event("e", data='"\ud800"'), event("e", subject="\0")])
+def test_an_event_that_no_store_can_hold_is_refused_alone(store: Store, poison: NewEvent) -> None:
+    """Neither NUL in an attribute nor a lone surrogate may stop those who share the commit."""
+    results = store.append(
+        [Append("run/1", [event("a")], 0), Append("run/2", [event("x"), poison], 0), Append("run/3", [event("b")], 0)]
+    )
+    assert results[0] == 1
+    assert isinstance(results[1], EventRefused)
+    assert results[2] == 2
+    verify(store.scan())
+
+
+@pytest.mark.parametrize("members", [1, 63, 64, 65, 200])
+def test_a_batch_of_any_size_is_appended_in_order(store: Store, members: int) -> None:
+    results = store.append([Append(f"run/{i}", [event(f"{i}a"), event(f"{i}b")], 0) for i in range(members)])
+    assert results == [2 * (i + 1) for i in range(members)]
+    assert [e.id for e in store.scan()] == [f"{i}{letter}" for i in range(members) for letter in "ab"]
+    verify(store.scan())
+
+
+def test_an_append_of_nothing_changes_nothing(store: Store) -> None:
+    append(store, "run/1", "a", at=0)
+    assert store.append([]) == []
+    assert store.append([Append("run/1", [], 1)]) == [1]
+    assert store.last_seq() == 1
+
+
+def test_each_event_is_chained_to_the_one_before(store: Store) -> None:
+    append(store, "run/1", "a", "b", at=0)
+    prev = GENESIS
+    for stored in store.scan():
+        assert stored.hash == link(prev, *stored[:-1])
+        prev = stored.hash
+
+
+def test_derived_rows_are_inserted_and_replaced(store: Store) -> None:
+    store.append([], Derived([run("01"), run("02")], {"cursor": "5"}))
+    store.append([], Derived([run("01", state="COMPLETED", ended_at=9, steps='[{"name":"a"}]')], {"cursor": "6"}))
+    assert store.run_row("01") == run("01", state="COMPLETED", ended_at=9, steps='[{"name":"a"}]')
+    assert store.run_row("02") == run("02")
+    assert store.run_row("03") is None
+    assert store.mark("cursor") == "6"
+    assert store.mark("other") is None
+
+
+def test_the_tables_are_folded_to_what_was_appended_before_their_write(store: Store) -> None:
+    """Events of the same commit do not count: the rows were made before them."""
+    append(store, "run/1", "a", "b", at=0)
+    store.append([Append("run/1", [event("c")], 2)], Derived([run("01")]))
+    assert store.folded_to() == 2
+    store.append([], Derived())
+    assert store.folded_to() == 3
+    store.append([], Derived(folded_to=1))
+    assert store.folded_to() == 1
+
+
+def test_derived_rows_are_written_even_if_every_member_conflicts(store: Store) -> None:
+    append(store, "run/1", "a", at=0)
+    (result,) = store.append([Append("run/1", [event("b")], 0)], Derived([run("01")]))
+    assert isinstance(result, VersionConflict)
+    assert store.run_row("01") == run("01")
+
+
+def test_forgotten_tables_are_empty_and_the_log_stays(store: Store) -> None:
+    append(store, "run/1", "a", at=0)
+    store.append([], Derived([run("01")], {"m": "1"}))
+    store.forget_derived()
+    assert (store.folded_to(), store.mark("m"), store.run_rows(), store.count_by_state()) == (0, None, [], {})
+    assert store.last_seq() == 1
+
+
+FILTERS: list[tuple[dict[str, object], list[str]]] = [
+    ({}, ["05", "04", "03", "02", "01"]),
+    ({"limit": 2}, ["05", "04"]),
+    ({"before": "04"}, ["03", "02", "01"]),
+    ({"before": "04", "limit": 1}, ["03"]),
+    ({"saga": "b"}, ["04", "02"]),
+    ({"states": ["STUCK"]}, ["03"]),
+    ({"states": ["COMPLETED", "STUCK"]}, ["05", "03", "02"]),
+    ({"event_seq": 7}, ["02", "01"]),
+    ({"unfinished": True}, ["04", "03", "01"]),
+    ({"unfinished": True, "saga": "b"}, ["04"]),
+    ({"unfinished": True, "states": ["STUCK"], "before": "04"}, ["03"]),
+    ({"saga": "a", "states": ["COMPLETED"], "event_seq": 9, "before": "06"}, ["05"]),
+    ({"saga": "none"}, []),
+]
+
+
+@pytest.mark.parametrize(("by", "ids"), FILTERS, ids=[str(by) for by, _ in FILTERS])
+def test_runs_are_listed_newest_first_and_filtered(store: Store, by: dict[str, object], ids: list[str]) -> None:
+    rows = [
+        run("01", saga="a", event_seq=7),
+        run("02", saga="b", event_seq=7, state="COMPLETED", ended_at=5),
+        run("03", saga="a", event_seq=8, state="STUCK"),
+        run("04", saga="b", event_seq=9),
+        run("05", saga="a", event_seq=9, state="COMPLETED", ended_at=6),
+    ]
+    store.append([], Derived(rows[::2] + rows[1::2]))
+    listed: Callable[..., list[RunRow]] = store.run_rows
+    assert [row.saga_id for row in listed(**by)] == ids
+    assert store.count_by_state() == {("a", "RUNNING"): 1, ("b", "RUNNING"): 1, ("a", "STUCK"): 1}
+
+
+def test_many_derived_rows_are_written_at_once(store: Store) -> None:
+    store.append([], Derived([run(f"{i:04d}") for i in range(150)]))
+    assert len(store.run_rows(limit=1000)) == 150
+
+
+def test_sqlite_holds_everything_after_close_and_reopen(tmp_path: Path) -> None:
+    with SqliteStore(tmp_path / "events.db") as store:
+        append(store, "run/1", "a", "b", at=0)
+        store.append([], Derived([run("01")], {"cursor": "5"}))
+        before = list(store.scan())
+        head = store.head()
+    with SqliteStore(tmp_path / "events.db") as store:
+        assert list(store.scan()) == before
+        assert (store.head(), store.last_seq()) == (head, 2)
+        assert (store.run_row("01"), store.mark("cursor"), store.folded_to()) == (run("01"), "5", 2)
+        assert append(store, "run/1", "c", at=2) == 3
+        assert verify(store.scan()).seq == 3
