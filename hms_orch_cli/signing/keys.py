@@ -49,7 +49,7 @@ class KeyRing:
         self._folder = folder
         self._now = now
 
-    def load(self) -> tuple[SigningKey, ...]:
+    def keys(self) -> tuple[SigningKey, ...]:
         """Every key, newest first, so the first one signs; one is made if there is none yet."""
         with _as_config_error(self._folder):
             found = self._load()
@@ -72,7 +72,7 @@ class KeyRing:
 
     def jwks(self) -> dict[str, Any]:
         """The public halves as a JWK set (RFC 7517), the signing key first."""
-        return {"keys": [key.jwk for key in _published(self.load(), self._now_ns())]}
+        return {"keys": [key.jwk for key in _published(self.keys(), self._now_ns())]}
 
     def callback_secret(self) -> bytes:
         """The 32 secret bytes of callback tokens, made on first use."""

@@ -86,7 +86,7 @@ class Es256Signer:
         self._look_at = now + LOOK_AGAIN_S
         state = self._keys.state()
         if self._private is None or state != self._ring_state:
-            key = self._keys.load()[0]
+            key = self._keys.keys()[0]
             self._private, self._ring_state = key.private, self._keys.state()
             self._header = base64url(self._dumps({"alg": "ES256", "typ": "JWT", "kid": key.kid})).encode() + b"."
         return self._private

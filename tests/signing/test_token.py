@@ -79,7 +79,7 @@ async def test_a_rotation_elsewhere_is_noticed_and_the_old_token_still_verifies(
 
 async def test_keys_that_cannot_be_used_are_a_config_error(tmp_path: Path) -> None:
     folder = tmp_path / "keys"
-    KeyRing(folder).load()
+    KeyRing(folder).keys()
     folder.chmod(0o755)
     with pytest.raises(ConfigError):
         await Es256Signer(KeyRing(folder)).token(CLAIMS)
