@@ -1,0 +1,1 @@
+complete --command hms-bus --no-files --arguments "(env _HMS_BUS_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=get-args _TYPER_COMPLETE_ARGS=(commandline -cp) hms-bus)" --condition "env _HMS_BUS_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=is-args _TYPER_COMPLETE_ARGS=(commandline -cp) hms-bus"

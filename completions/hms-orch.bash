@@ -1,0 +1,10 @@
+_hms_orch_completion() {
+    local IFS=$'
+'
+    COMPREPLY=( $( env COMP_WORDS="${COMP_WORDS[*]}" \
+                   COMP_CWORD=$COMP_CWORD \
+                   _HMS_ORCH_COMPLETE=complete_bash $1 ) )
+    return 0
+}
+
+complete -o default -F _hms_orch_completion hms-orch

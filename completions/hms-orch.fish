@@ -1,0 +1,1 @@
+complete --command hms-orch --no-files --arguments "(env _HMS_ORCH_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=get-args _TYPER_COMPLETE_ARGS=(commandline -cp) hms-orch)" --condition "env _HMS_ORCH_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=is-args _TYPER_COMPLETE_ARGS=(commandline -cp) hms-orch"
