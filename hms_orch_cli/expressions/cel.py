@@ -1,7 +1,7 @@
 """`ports.Expressions` over cel-expr-python (cel-cpp).
 
-What has to be known of the library: a run-time error is returned as a value of type ERROR, never raised; a value that
-is no boolean is truthy; depth 32, 10,000 iterations and 100,000 characters are its own limits; an activation keeps
+What has to be known of the library: a run-time error is returned as a value of type ERROR, only a limit that is
+passed is raised; a value that is no boolean is truthy; depth 32, 10,000 iterations and 100,000 characters are its own limits; an activation keeps
 what it converted, so that one is made for each evaluation. For use by one thread.
 """
 
@@ -52,9 +52,11 @@ class CelExpression:
         try:
             result = self._program.eval(activation)
             kind, value = result.type().name(), result.plain_value()
-        except (RuntimeError, ValueError, MemoryError) as error:
-            # Half a surrogate pair, which is no Unicode text, or a result larger than the memory.
-            raise ExpressionError(f"cannot be evaluated: {type(error).__name__}") from error
+        except (RuntimeError, ValueError) as error:
+            # Its own limits are raised, not returned; so is text with half a surrogate pair.
+            raise runtime_error(str(error), hide=bool(self.secrets)) from None
+        except MemoryError:
+            raise ExpressionError("the result is larger than the memory") from None
         if kind == "ERROR":
             raise runtime_error(str(value), hide=bool(self.secrets))
         if self._boolean and type(value) is not bool:

@@ -36,6 +36,7 @@ _AT_RUN_TIME = (
     (re.compile(r"No matching overloads found : (.*)", re.DOTALL), None),
     (re.compile(r"Applying SELECT to non-message type"), "a member is read from a value that is no map"),
     (re.compile(r"Iteration budget exceeded"), "more than 10,000 iterations"),
+    (re.compile(r"construction from null"), "a text holds half a character (an unpaired surrogate)"),
 )
 
 
@@ -58,7 +59,7 @@ def compile_error(said: str, text: str, names: Sequence[str]) -> ExpressionError
 
 
 def runtime_error(said: str, *, hide: bool) -> ExpressionError:
-    """An error value of an evaluation. `hide`: nothing of the values may be shown, for one of them is a secret."""
+    """What the library says of an evaluation. `hide`: nothing of the values may be shown, for one of them is a secret."""
     message = said.partition(": ")[2] or said
     if hide:
         return ExpressionError("cannot be evaluated; the reason is hidden, for the expression uses a secret")

@@ -55,7 +55,7 @@ def check_service(name: str) -> BadAddress | None:
         return BadAddress(catalogue.ADDRESS, f"'{name[:60]}' is more than a service's name", fix)
     if len(name) > MAX_NAME or not _NAME.fullmatch(name):
         what = "letters, digits, '.' and '-', the first a letter or digit"
-        return BadAddress(catalogue.ADDRESS, f"'{name[:60]}' is no service name: {what}", "")
+        return BadAddress(catalogue.ADDRESS, f"'{name[:60]}' is no service name: {what}", "Rename it in [services].")
     return None
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from hms_orch_cli.ports import Expressions
 from hms_orch_cli.saga.definition import Saga, saga_from
 from hms_orch_cli.sagafile import catalogue
-from hms_orch_cli.sagafile.findings import Finding, Place
+from hms_orch_cli.sagafile.findings import FIRST, Finding
 from hms_orch_cli.sagafile.reader import Tree, read
 from hms_orch_cli.sagafile.rules import check_rules
 from hms_orch_cli.sagafile.schema import check_schema, shown
@@ -67,7 +67,7 @@ def check(
             documents.append(Document(tree.value, revision, saga_from(tree.value, revision)))
         known = len(source.findings)
     if not seen and not source.findings:
-        source.add(catalogue.NO_SAGA, "the file holds no saga", "Begin with 'id: …'.", Place(1, 1, 1, 1))
+        source.add(catalogue.NO_SAGA, "the file holds no saga", "Begin with 'id: …'.", FIRST)
     findings = sorted(
         set(source.findings), key=lambda found: (found.severity, found.line, found.column, found.rule, found.message)
     )

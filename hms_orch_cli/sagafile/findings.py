@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 Severity = Literal["error", "warning"]
 
@@ -39,6 +39,10 @@ class Place(NamedTuple):
             return self
         column = min(self.text_column + character - 1, max(self.end_column - 1, self.text_column))
         return Place(self.line, column, self.line, max(min(column + length, self.end_column), column + 1))
+
+
+FIRST: Final = Place(1, 1, 1, 2)
+"""The first character of a file."""
 
 
 @dataclass(frozen=True, slots=True)

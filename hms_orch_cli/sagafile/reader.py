@@ -23,7 +23,7 @@ from yaml.events import (
 )
 
 from hms_orch_cli.sagafile import catalogue
-from hms_orch_cli.sagafile.findings import Path, Place
+from hms_orch_cli.sagafile.findings import FIRST, Path, Place
 from hms_orch_cli.sagafile.scalars import BadNumber, plain_value
 from hms_orch_cli.sagafile.source import Source
 
@@ -36,17 +36,19 @@ _CONTROL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 @dataclass(slots=True)
 class Tree:
-    """One document: its value as plain JSON values, the place of each value and of each key."""
+    """One document: its value as plain JSON values, the place of each value and of each key. `stand_ins` are values
+    that take the place of one that was refused: nothing more is said of them."""
 
     value: Any = None
     places: dict[Path, Place] = field(default_factory=dict)
     keys: dict[Path, Place] = field(default_factory=dict)
+    stand_ins: set[Path] = field(default_factory=set)
 
     def place(self, path: Path) -> Place:
         """Where the value stands, or the nearest that contains it."""
         while path and path not in self.places:
             path = path[:-1]
-        return self.places.get(path, Place(1, 1, 1, 1))
+        return self.places.get(path, FIRST)
 
     def key_place(self, path: Path) -> Place:
         """Where the key of a value stands; its value's place for an item of a list."""
@@ -98,11 +100,15 @@ def read(source: Source) -> Iterator[Tree]:
         return
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        at_end = mark is not None and not source.text[mark.index :].strip()
+        if at_end and error.context_mark is not None:
+            # The text ends too early: where that began says more.
+            mark = error.context_mark
         message, fix = _in_words(error, source.text[mark.index : mark.index + 1] if mark else "")
-        source.add(catalogue.SYNTAX, message, fix, Place(line, column, line, column + 1))
+        place = source.place_of(len(source.text.rstrip()) if mark is None else mark.index)
+        source.add(catalogue.SYNTAX, message, fix, place)
     except yaml.YAMLError as error:
-        source.add(catalogue.SYNTAX, str(error).splitlines()[0][:200], "", Place(1, 1, 1, 1))
+        source.add(catalogue.SYNTAX, str(error).splitlines()[0][:200], "", FIRST)
 
 
 class _Reader:
@@ -125,7 +131,7 @@ class _Reader:
                 self._put(self._stack.pop().items)
             elif isinstance(event, AliasEvent):
                 self._refuse(event, "an alias (*name)", "Write the value out.")
-                self._key("") if self._wants_key() else self._put(None)
+                self._key("") if self._wants_key() else self._put_stand_in()
             elif isinstance(event, DocumentStartEvent):
                 self._tree = Tree()
             elif isinstance(event, DocumentEndEvent):
@@ -150,7 +156,8 @@ class _Reader:
                 value = plain_value(event.value)
             except BadNumber as error:
                 self._source.add(catalogue.BAD_NUMBER, str(error), error.fix, place, path or ())
-                value = 0
+                self._put_stand_in()
+                return
         self._put(value)
 
     def _key(self, key: str, place: Place | None = None, *, plain: bool = False) -> None:
@@ -193,6 +200,11 @@ class _Reader:
             self._stack[-1].put(value)
         else:
             self._tree.value = value
+
+    def _put_stand_in(self) -> None:
+        if (path := self._path()) is not None:
+            self._tree.stand_ins.add(path)
+        self._put(None)
 
     def _path(self) -> Path | None:
         """The path of the node that comes next, None if it is a key or is dropped."""
@@ -248,4 +260,4 @@ def _in_words(error: yaml.MarkedYAMLError, character: str) -> tuple[str, str]:
         fix = "Close the quotes."
     elif "cannot start any token" in problem:
         fix = "A text that begins with this character needs quotes."
-    return f"no YAML: {problem}" + (f" ({context})" if context else ""), fix
+    return f"not YAML: {problem}" + (f" ({context})" if context else ""), fix

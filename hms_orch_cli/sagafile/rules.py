@@ -21,8 +21,10 @@ from hms_orch_cli.sagafile.schema import nearest
 from hms_orch_cli.sagafile.source import Source
 
 CEL_RESERVED: Final = frozenset(
-    ("as", "break", "const", "continue", "else", "false", "for", "function", "if", "import", "in", "let", "loop")
-    + ("namespace", "null", "package", "return", "true", "var", "void", "while")
+    (
+        *("as", "break", "const", "continue", "else", "false", "for", "function", "if", "import", "in", "let", "loop"),
+        *("namespace", "null", "package", "return", "true", "var", "void", "while"),
+    )
 )
 KINDS: Final = ("call", "await", "approval")
 _ONLY_WITH_CALL: Final = ("check", "retry", "timeoutMs", "outcomes")

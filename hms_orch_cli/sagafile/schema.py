@@ -10,6 +10,7 @@ from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
 
+from hms_orch_cli.safe import safe
 from hms_orch_cli.sagafile import catalogue
 from hms_orch_cli.sagafile.findings import Path
 from hms_orch_cli.sagafile.reader import Tree
@@ -29,7 +30,7 @@ _TYPES: Final = {
 }
 
 _FORMS: Final = {
-    "^[a-z0-9][a-z0-9._-]{0,127}$": "lower-case letters, digits, '.', '_', '-'; the first a letter or digit; at most 128",
+    "^[a-z0-9][a-z0-9._-]{0,127}$": "lower-case letters, digits, '.', '_', '-'; the first a letter or digit; up to 128",
     "^[a-z_][a-z0-9_]*$": "lower-case letters, digits and '_', not beginning with a digit",
     "^[A-Za-z_][A-Za-z0-9_]*$": "letters, digits and '_', not beginning with a digit",
     "^[^\\s]{1,255}$": "an event type: 1 to 255 characters without white space",
@@ -38,7 +39,7 @@ _FORMS: Final = {
 """What a pattern of the schema asks for."""
 
 RULES_HAVE_IT: Final = "rules"
-"""`$comment` of patterns that are there for editors; `rules.py` checks the same with better words."""
+"""`$comment` where the schema serves editors alone: `rules.py` checks the same with better words."""
 
 
 def schema_text() -> str:
@@ -56,7 +57,7 @@ def check_schema(tree: Tree, source: Source) -> None:
     # Unknown keys first: one that is near to a missing key explains why that is missing.
     for error in sorted(errors, key=lambda error: error.validator != "additionalProperties"):
         path = tuple(error.absolute_path)
-        if error.validator != "type" and "type" in by_path[path]:
+        if path in tree.stand_ins or (error.validator != "type" and "type" in by_path[path]):
             continue
         _note(error, path, tree, source, explained)
 
@@ -70,14 +71,16 @@ def _validator() -> Validator:
         if isinstance(instance, str) and not re.search(wanted.replace("$", r"\Z"), instance):
             yield ValidationError("does not match")
 
-    strict: Any = validators.extend(Draft202012Validator, {"pattern": pattern})
-    validator: Validator = strict(json.loads(schema_text()))
+    extend: Any = validators.extend  # has no types
+    validator: Validator = extend(Draft202012Validator, {"pattern": pattern})(json.loads(schema_text()))
     return validator
 
 
 def _note(error: ValidationError, path: Path, tree: Tree, source: Source, explained: set[Path]) -> None:
     """One complaint of the schema as findings. `explained` are the missing keys that an unknown key explains."""
     keyword = str(error.validator)
+    if isinstance(error.schema, Mapping) and error.schema.get("$comment") == RULES_HAVE_IT and keyword != "type":
+        return
     wanted: Any = error.validator_value
     value: Any = error.instance
     schema: Any = error.schema
@@ -100,8 +103,6 @@ def _note(error: ValidationError, path: Path, tree: Tree, source: Source, explai
         message = f"{where} is {shown(value)}, but takes {' | '.join(allowed)}"
         source.add(catalogue.WRONG_VALUE, message, fix, tree.place(path), path)
     elif keyword == "pattern":
-        if isinstance(schema, Mapping) and schema.get("$comment") == RULES_HAVE_IT:
-            return
         if "propertyNames" in error.absolute_schema_path:
             path, where = (*path, value), f"the name {shown(value)}"
         else:
@@ -128,10 +129,9 @@ def _unknown_keys(
             source.add(catalogue.UNKNOWN_KEY, message, "", place, (*path, key))
             continue
         free = [name for name in known if name not in value]
-        close = get_close_matches(key[:80], free, 1, 0.6) or [name for name in free if name.lower() == key.lower()]
-        if close:
-            explained.add((*path, close[0]))
-        fix = f"Did you mean '{close[0]}'?" if close else f"Known here: {', '.join(known)}."
+        close = _close(key, free)
+        explained.add((*path, close))
+        fix = f"Did you mean '{close}'?" if close else f"Known here: {', '.join(known)}."
         source.add(catalogue.UNKNOWN_KEY, f"unknown key '{key[:80]}'", fix, place, (*path, key))
 
 
@@ -156,7 +156,7 @@ def _range(keyword: str, wanted: Any, value: Any, where: str) -> str:
 
 
 def shown(value: Any) -> str:
-    """A value in a message: short, on one line."""
+    """A value in a message: short, on one line, nothing hidden."""
     if isinstance(value, Mapping):
         return "a map"
     if isinstance(value, list):
@@ -165,15 +165,21 @@ def shown(value: Any) -> str:
         return "empty"
     if isinstance(value, bool):
         return str(value).lower()
-    text = " ".join(str(value).split())
-    text = text if len(text) <= 60 else text[:59] + "…"
+    text = safe(str(value), 60)
     return f"'{text}'" if isinstance(value, str) else text
 
 
 def nearest(word: str, known: Collection[str]) -> str:
     """A question for the nearest right word, empty if none is near."""
-    close = get_close_matches(word[:80], list(known), 1)
-    return f"Did you mean '{close[0]}'?" if close else ""
+    close = _close(word, known)
+    return f"Did you mean '{close}'?" if close else ""
+
+
+def _close(word: str, known: Collection[str]) -> str:
+    """The nearest right word, whatever its case; empty if none is near."""
+    by_lower = {name.lower(): name for name in known}
+    close = get_close_matches(word[:80].lower(), list(by_lower), 1)
+    return by_lower[close[0]] if close else ""
 
 
 def _name(path: Path) -> str:

@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from hms_orch_cli.sagafile import catalogue
-from hms_orch_cli.sagafile.findings import Finding, Path, Place, Rule, pointer_of
+from hms_orch_cli.sagafile.findings import FIRST, Finding, Path, Place, Rule, pointer_of
 
 MAX_BYTES: Final = 256 * 1024
 MAX_LINE: Final = 1000
@@ -46,11 +46,16 @@ class Source:
                 line=line,
                 column=column,
                 end_line=end_line,
-                end_column=end_column,
+                end_column=max(end_column, column + 1) if end_line == line else end_column,
                 pointer=pointer_of(path),
                 source_line=source_line[:MAX_LINE],
             )
         )
+
+    def place_of(self, index: int) -> Place:
+        """The place of a character of the text (from 0); for one behind the end, of the last that is not blank."""
+        before = _BREAK.split(self.text[: min(index, len(self.text.rstrip()))])
+        return Place(len(before), len(before[-1]) + 1, len(before), len(before[-1]) + 2)
 
     def _decode(self, data: bytes) -> str:
         """The text, without a byte order mark; empty after a mistake that leaves nothing to read."""
@@ -58,21 +63,19 @@ class Source:
         if len(data) > MAX_BYTES:
             size = f"{len(data) / 1024:,.0f} KiB"
             message = f"the file is larger than 256 KiB ({size})"
-            self.add(catalogue.TOO_MUCH, message, "Split it into several files.", Place(1, 1, 1, 1))
+            self.add(catalogue.TOO_MUCH, message, "Split it into several files.", FIRST)
             return ""
         try:
             text = data.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             self.text = data.decode("utf-8-sig", "replace")
-            before = _BREAK.split(data[: error.start].decode("utf-8-sig"))
-            place = Place(len(before), len(before[-1]) + 1, len(before), len(before[-1]) + 2)
+            place = self.place_of(len(data[: error.start].decode("utf-8-sig")))
             byte = data[error.start]
             self.add(catalogue.ENCODING, f"byte 0x{byte:02x} is no UTF-8", "Save the file as UTF-8.", place)
             return ""
         self.text = text
         if found := _REFUSED.search(text):
-            before = _BREAK.split(text[: found.start()])
-            place = Place(len(before), len(before[-1]) + 1, len(before), len(before[-1]) + 2)
+            place = self.place_of(found.start())
             message = f"character U+{ord(found[0]):04X} cannot stand in a saga file"
             self.add(catalogue.ENCODING, message, "Remove it.", place)
             return ""

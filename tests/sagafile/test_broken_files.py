@@ -1,0 +1,50 @@
+"""Each file in broken/ has its findings beside it, compared whole."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from hms_orch_cli.expressions import CelExpressions
+from hms_orch_cli.sagafile.catalogue import RULES
+from hms_orch_cli.sagafile.check import check
+from tests.sagafile.broken_files import FOLDER, findings_of
+
+FILES = sorted(FOLDER.glob("*.yaml"))
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_a_broken_file_has_exactly_these_findings(file: Path) -> None:
+    """Rule, place, message, source line, caret and fix: every one."""
+    assert findings_of(file) == file.with_suffix(".txt").read_text(encoding="utf-8")
+
+
+def test_every_rule_has_a_broken_file() -> None:
+    """A rule that no file breaks is a rule that nobody tried."""
+    reports = "".join(file.with_suffix(".txt").read_text(encoding="utf-8") for file in FILES)
+
+    assert [rule for rule in RULES if rule not in reports] == []
+
+
+def test_there_are_no_findings_without_a_file() -> None:
+    """An expectation whose file was renamed would never be compared."""
+    assert {file.stem for file in FOLDER.glob("*.txt")} == {file.stem for file in FILES}
+    assert len(FILES) >= 35
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_the_place_of_a_finding_lies_inside_the_file(file: Path) -> None:
+    """Reports for machines point with line, column and JSON pointer; all of them have to hold."""
+    data = file.read_bytes()
+    lines = data.decode("utf-8-sig", "replace").replace("\r\n", "\n").split("\n")
+
+    for finding in check(data, file.name, CelExpressions(), services=()).findings:
+        assert 1 <= finding.line <= finding.end_line <= len(lines)
+        assert 1 <= finding.column <= len(lines[finding.line - 1]) + 1
+        assert (finding.line, finding.column) < (finding.end_line, finding.end_column)
+        assert lines[finding.line - 1].startswith(finding.source_line)
+        assert finding.pointer == "" or finding.pointer.startswith("/")
+        assert "\n" not in finding.message
+        assert json.dumps(finding.message)
