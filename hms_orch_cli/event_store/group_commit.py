@@ -100,7 +100,7 @@ class GroupCommit:
 
     def derive(self, derived: Derived) -> None:
         """See `ports.Journal.derive`. The rows must hold everything whose append has returned to whoever awaited it:
-        that is the position that they count as folded to."""
+        that is the position that they count as folded to, a turn of the loop behind at most."""
         if derived.folded_to is None:
             derived = derived._replace(folded_to=self._seen)
         self._derived = merged(self._derived, derived)

@@ -92,7 +92,7 @@ def test_of_two_swapped_events_the_first_is_named(one_position: int, other: int)
 @for_all(POSITION)
 def test_an_inserted_event_is_named(position: int) -> None:
     foreign = LOG[position - 1]._replace(id="foreign")
-    rows = LOG[: position - 1] + [foreign] + LOG[position - 1 :]
+    rows = [*LOG[: position - 1], foreign, *LOG[position - 1 :]]
     assert tampered([event._replace(seq=seq) for seq, event in enumerate(rows, 1)]) == position
 
 
@@ -166,9 +166,10 @@ def test_an_anchor_reads_as_it_is_printed() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "12", ":", "12:", "12:abc", f"-1:{'0' * 64}", f"x:{'0' * 64}", f"1:{'z' * 64}", f"1:{'0' * 66}", f"１:{'0' * 64}",
-     f"1:{' 0' * 32}", f"1:{'0' * 64}:"],
-)  # fmt: skip
+    ["", "12", ":", "12:", "12:abc"]
+    + [f"{seq}:{digest}" for seq in ("-1", "x", "１", "") for digest in ["0" * 64]]
+    + [f"1:{digest}" for digest in ("z" * 64, "0" * 66, " 0" * 32, "0" * 64 + ":")],
+)
 def test_an_anchor_that_is_none_is_a_usage_error_with_a_hint(text: str) -> None:
     with pytest.raises(UsageError) as error:
         parse_anchor(text)

@@ -1,0 +1,332 @@
+"""Both journals keep the order of calls; the group commit shares commits, fails as one, and ends cleanly."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Sequence
+
+import pytest
+
+from hms_orch_cli.errors import Overloaded, StoreError, StoreFailed, StoreFull, VersionConflict
+from hms_orch_cli.event_store import group_commit
+from hms_orch_cli.event_store.group_commit import GroupCommit
+from hms_orch_cli.event_store.inline import InlineJournal
+from hms_orch_cli.event_store.memory import MemoryStore
+from hms_orch_cli.ports import Append, Derived
+
+from .making import event, row
+
+
+class Gate(MemoryStore):
+    """A store whose commits wait until the gate opens, and fail as told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.entered = threading.Semaphore(0)
+        self.open = threading.Event()
+        self.open.set()
+        self.errors: dict[int, Exception] = {}
+        self.batches: list[int] = []
+        self.threads: list[str] = []
+
+    def append(self, batch: Sequence[Append], derived: Derived | None = None) -> list[int | Exception]:
+        self.batches.append(len(batch))
+        self.threads.append(threading.current_thread().name)
+        self.entered.release()
+        assert self.open.wait(30)
+        if error := self.errors.get(len(self.batches)):
+            raise error
+        return super().append(batch, derived)
+
+    async def shut(self, journal: GroupCommit) -> asyncio.Future[int]:
+        """Closes the gate with one append before it."""
+        self.open.clear()
+        first = asyncio.ensure_future(journal.append("run/first", [event("first")], 0))
+        await asyncio.to_thread(self.entered.acquire)
+        return first
+
+
+async def test_positions_rise_in_the_order_of_calls_whatever_shares_a_commit() -> None:
+    store = Gate()
+    journal = GroupCommit(store)
+    waiting = [journal.append(f"run/{n}", [event(f"{n}a"), event(f"{n}b")], 0) for n in range(300)]
+    assert await asyncio.gather(*waiting) == [2 * (n + 1) for n in range(300)]
+    assert [each.id for each in store.scan()] == [f"{n}{letter}" for n in range(300) for letter in "ab"]
+    await journal.close()
+
+
+async def test_all_that_waits_behind_a_commit_shares_the_next_one() -> None:
+    store = Gate()
+    journal = GroupCommit(store)
+    first = await store.shut(journal)
+    rest = [journal.append(f"run/{n}", [event(str(n))], 0) for n in range(100)]
+    assert journal.waiting == 101
+    store.open.set()
+    assert await first == 1
+    assert await asyncio.gather(*rest) == list(range(2, 102))
+    assert store.batches == [1, 100]
+    assert (journal.commits, journal.waiting) == (2, 0)
+    await journal.close()
+
+
+async def test_a_commit_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group_commit, "BATCH", 10)
+    store = Gate()
+    journal = GroupCommit(store)
+    await store.shut(journal)
+    rest = [journal.append(f"run/{n}", [event(str(n))], 0) for n in range(25)]
+    store.open.set()
+    await asyncio.gather(*rest)
+    assert store.batches == [1, 10, 10, 5]
+    await journal.close()
+
+
+async def test_a_conflict_reaches_only_its_own_caller() -> None:
+    store = Gate()
+    journal = GroupCommit(store)
+    await store.shut(journal)
+    good, bad, later = (journal.append("run/x", [event(str(at))], at) for at in (0, 0, 1))
+    store.open.set()
+    assert (await good, await later) == (2, 3)
+    with pytest.raises(VersionConflict):
+        await bad
+    await journal.close()
+
+
+async def test_after_a_failed_commit_every_waiting_and_later_append_fails_and_it_is_told_once() -> None:
+    store = Gate()
+    told: list[Exception] = []
+    journal = GroupCommit(store, on_failure=told.append)
+    failure = StoreFailed("the disk is gone", "replace it")
+    store.errors = {2: failure}
+    first = await store.shut(journal)
+    same = [journal.append(f"run/a{n}", [event(str(n))], 0) for n in range(3)]
+    store.open.set()
+    assert await first == 1
+    results = await asyncio.gather(*same, return_exceptions=True)
+    assert results == [failure] * 3
+    with pytest.raises(StoreFailed):
+        await journal.append("run/later", [event("later")], 0)
+    journal.derive(Derived([row("01")]))
+    await journal.close()
+    assert told == [failure]
+    assert store.last_seq() == 1 and len(store.batches) == 2, "nothing more was tried"
+
+
+async def test_appends_queued_behind_a_failing_commit_are_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any unexpected error counts: even if the store would take more, what runs decided on is no longer true."""
+    monkeypatch.setattr(group_commit, "BATCH", 1)
+    store = Gate()
+    journal = GroupCommit(store)
+    store.errors = {2: ZeroDivisionError("a bug")}
+    await store.shut(journal)
+    queued = [journal.append(f"run/{n}", [event(str(n))], 0) for n in range(4)]
+    store.open.set()
+    assert [type(each) for each in await asyncio.gather(*queued, return_exceptions=True)] == [ZeroDivisionError] * 4
+    assert len(store.batches) == 2
+    await journal.close()
+
+
+async def test_a_full_disk_fails_its_appends_and_keeps_the_derived_rows_for_the_next() -> None:
+    store = Gate()
+    told: list[Exception] = []
+    journal = GroupCommit(store, on_failure=told.append)
+    store.errors = {1: StoreFull("full")}
+    journal.derive(Derived([row("01"), row("02", "RUNNING")]))
+    with pytest.raises(StoreFull):
+        await journal.append("run/1", [event("1")], 0)
+    journal.derive(Derived([row("02", "COMPLETED")]))
+    assert await journal.append("run/1", [event("1")], 0) == 1
+    assert store.run_rows() == [row("02", "COMPLETED"), row("01")]
+    assert told == []
+    await journal.close()
+
+
+async def test_derived_rows_ride_along_with_the_next_append() -> None:
+    store = Gate()
+    journal = GroupCommit(store)
+    assert await journal.append("run/1", [event("1")], 0) == 1
+    await asyncio.sleep(0)
+    journal.derive(Derived([row("01")], {"a": "1", "b": "1"}))
+    journal.derive(Derived([row("01", "WAITING"), row("02")], {"b": "2"}))
+    assert store.run_rows() == []
+    await journal.append("run/1", [event("2")], 1)
+    assert store.batches == [1, 1]
+    assert store.run_rows() == [row("02"), row("01", "WAITING")]
+    assert (store.mark("a"), store.mark("b"), store.folded_to()) == ("1", "2", 1)
+    await journal.close()
+
+
+async def test_derived_rows_that_nothing_takes_along_are_written_by_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group_commit, "DERIVE_AFTER_S", 0)
+    store = Gate()
+    journal = GroupCommit(store)
+    journal.derive(Derived([row("01")]))
+    await asyncio.to_thread(store.entered.acquire)
+    await journal.close()
+    assert store.batches == [0]
+    assert store.run_row("01") == row("01")
+
+
+async def test_derived_rows_never_get_ahead_of_the_events_appended_before() -> None:
+    """Neither in the log's order nor in the position that they claim to be folded to."""
+    store = Gate()
+    journal = GroupCommit(store)
+    first = await store.shut(journal)
+    unseen = journal.append("run/unseen", [event("u")], 0)
+    journal.derive(Derived([row("01")]))
+    later = journal.append("run/later", [event("l")], 0)
+    assert store.run_rows() == []
+    store.open.set()
+    await asyncio.gather(first, unseen, later)
+    assert store.run_rows() == [row("01")]
+    assert store.folded_to() == 0, "nothing had returned to its caller when the rows were made"
+    journal.derive(Derived())
+    await journal.close()
+    assert store.folded_to() == 3
+
+
+async def test_an_append_counts_as_folded_only_once_its_caller_has_gone_on() -> None:
+    """A start folds from that position on: a row that claims too much loses a run."""
+    store = Gate()
+    journal = GroupCommit(store)
+    folded: set[int] = set()
+    claims: list[tuple[int, set[int]]] = []
+
+    async def caller(n: int) -> None:
+        for version in range(20):
+            folded.add(await journal.append(f"run/{n}", [event(f"{n}.{version}")], version))
+            journal.derive(Derived())
+            claims.append((journal._derived.folded_to or 0 if journal._derived else 0, set(folded)))
+
+    await asyncio.gather(*(caller(n) for n in range(8)))
+    await journal.close()
+    assert len(claims) == 160
+    for claimed, known in claims:
+        assert set(range(1, claimed + 1)) <= known
+    assert max(claimed for claimed, _ in claims) > 100
+
+
+async def test_a_lonely_append_is_committed_inline_where_that_is_allowed() -> None:
+    store = Gate()
+    idle = True
+    journal = GroupCommit(store, inline=lambda: idle)
+    here = threading.current_thread().name
+    pending = journal.append("run/1", [event("1")], 0)
+    assert isinstance(pending, asyncio.Future) and pending.done()
+    assert await pending == 1
+    idle = False
+    assert await journal.append("run/1", [event("2")], 1) == 2
+    assert store.threads == [here, "journal"]
+    await journal.close()
+
+
+async def test_nothing_is_committed_inline_while_something_is_under_way() -> None:
+    """Never two at once, and never out of order."""
+    store = Gate()
+    allowed = False
+    journal = GroupCommit(store, inline=lambda: allowed)
+    first = await store.shut(journal)
+    allowed = True
+    second = journal.append("run/2", [event("2")], 0)
+    assert isinstance(second, asyncio.Future) and not second.done()
+    store.open.set()
+    assert (await first, await second) == (1, 2)
+    assert store.threads == ["journal", "journal"]
+    assert await journal.append("run/2", [event("3")], 1) == 3
+    assert store.threads[-1] == threading.current_thread().name
+    await journal.close()
+
+
+async def test_an_inline_commit_that_fails_fails_the_journal() -> None:
+    store = Gate()
+    store.errors = {1: StoreFailed("gone")}
+    told: list[Exception] = []
+    journal = GroupCommit(store, inline=lambda: True, on_failure=told.append)
+    for _ in range(2):
+        with pytest.raises(StoreFailed):
+            await journal.append("run/1", [event("1")], 0)
+    assert len(told) == len(store.batches) == 1
+    await journal.close()
+
+
+async def test_more_than_it_may_hold_is_refused_and_not_queued() -> None:
+    store = Gate()
+    journal = GroupCommit(store, waiting_limit=3)
+    first = await store.shut(journal)
+    taken = [journal.append(f"run/{n}", [event(str(n))], 0) for n in range(2)]
+    with pytest.raises(Overloaded) as refused:
+        await journal.append("run/9", [event("9")], 0)
+    assert refused.value.http_status == 429 and refused.value.hint
+    store.open.set()
+    assert await asyncio.gather(first, *taken) == [1, 2, 3]
+    assert await journal.append("run/9", [event("9")], 0) == 4
+    await journal.close()
+
+
+async def test_a_caller_that_gives_up_takes_nobody_with_it() -> None:
+    store = Gate()
+    journal = GroupCommit(store)
+    await store.shut(journal)
+    gone, stays = (asyncio.ensure_future(journal.append(f"run/{n}", [event(str(n))], 0)) for n in range(2))
+    gone.cancel()
+    store.open.set()
+    assert await stays == 3, "what was given up on is in the log all the same"
+    await journal.close()
+
+
+async def test_closing_commits_everything_that_waits_and_takes_no_more() -> None:
+    store = Gate()
+    journal = GroupCommit(store)
+    first = await store.shut(journal)
+    rest = [journal.append(f"run/{n}", [event(str(n))], 0) for n in range(5)]
+    journal.derive(Derived([row("01")]))
+    closing = [asyncio.ensure_future(journal.close()) for _ in range(2)]
+    await asyncio.sleep(0)
+    with pytest.raises(StoreError, match="closed"):
+        await journal.append("run/late", [event("late")], 0)
+    store.open.set()
+    await asyncio.gather(*closing)
+    assert [each.result() for each in (first, *rest) if isinstance(each, asyncio.Future)] == [1, 2, 3, 4, 5, 6]
+    assert store.run_row("01") == row("01")
+    assert not journal._thread.is_alive()
+
+
+def drive(awaitable: object) -> int:
+    """Awaits without an event loop."""
+
+    async def main() -> int:
+        return await awaitable  # type: ignore[misc, no-any-return]
+
+    coroutine = main()
+    with pytest.raises(StopIteration) as stop:
+        coroutine.send(None)
+    return int(stop.value.value)
+
+
+def test_the_inline_journal_needs_no_event_loop() -> None:
+    store = Gate()
+    journal = InlineJournal(store)
+    assert drive(journal.append("run/1", [event("a"), event("b")], 0)) == 2
+    assert drive(journal.append("run/1", [event("c")], 2)) == 3
+    with pytest.raises(VersionConflict):
+        journal.append("run/1", [event("d")], 0)
+
+
+def test_the_inline_journal_writes_derived_rows_with_the_next_append_or_on_closing() -> None:
+    store = Gate()
+    journal = InlineJournal(store)
+    drive(journal.append("run/1", [event("a")], 0))
+    journal.derive(Derived([row("01")]))
+    store.errors = {2: StoreFull("full")}
+    with pytest.raises(StoreFull):
+        journal.append("run/1", [event("b")], 1)
+    assert store.run_rows() == []
+    drive(journal.append("run/1", [event("b")], 1))
+    assert (store.run_rows(), store.folded_to()) == ([row("01")], 1)
+    journal.derive(Derived([row("02")]))
+    journal.close()
+    journal.close()
+    assert (store.run_rows(), store.folded_to()) == ([row("02"), row("01")], 2)
+    assert store.batches == [1, 1, 1, 0]
