@@ -1,0 +1,86 @@
+"""The routes, and what stands before them. `create_app` gives the ASGI application of one running orchestrator."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Sequence
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from hms_orch_cli.application.office import Office
+from hms_orch_cli.dashboard import (
+    callbacks,
+    definitions,
+    incoming_events,
+    operations,
+    outgoing_events,
+    page,
+    runs,
+)
+from hms_orch_cli.dashboard.access import Access
+from hms_orch_cli.dashboard.headers import SafeHeaders
+from hms_orch_cli.dashboard.problems import Bugs, on_error, on_http_error
+from hms_orch_cli.dashboard.streams import Streams
+from hms_orch_cli.errors import HmsError
+
+Handler = Callable[[Office, Request], Awaitable[Response]]
+
+
+def create_app(
+    office: Office, *, host: str = "127.0.0.1", tokens: Sequence[str] = (), allowed_hosts: Collection[str] = ()
+) -> Starlette:
+    """The application. `host` is where it will listen; `allowed_hosts` are further names (without port) under which a
+    server on loopback is reached, such as that of [server] publicUrl. `app.state.streams.stop()` ends the streams."""
+    streams = Streams()
+
+    def route(path: str, **handlers: Handler) -> Route:
+        """One route for all methods of a path, so that a wrong one hears of all the right ones."""
+
+        async def endpoint(request: Request) -> Response:
+            return await handlers[method_of(request)](office, request)
+
+        return Route(path, endpoint, methods=list(handlers))
+
+    async def read_events(office: Office, request: Request) -> Response:
+        return await outgoing_events.read(office, streams, request)
+
+    async def live(office: Office, request: Request) -> Response:
+        return await page.live(office, streams, request)
+
+    app = Starlette(
+        routes=[
+            route("/v1/events", GET=read_events, POST=incoming_events.take),
+            route("/v1/sagas", GET=runs.list_runs),
+            route("/v1/sagas/{id}", GET=runs.one_run),
+            route("/v1/definitions", GET=definitions.list_definitions, POST=definitions.deploy),
+            route("/v1/definitions/{id}", DELETE=definitions.undeploy),
+            route("/v1/callbacks/{token}", POST=callbacks.take),
+            route("/healthz", GET=operations.healthz),
+            route("/readyz", GET=operations.readyz),
+            route("/metrics", GET=operations.metrics),
+            route("/.well-known/jwks.json", GET=operations.jwks),
+            route("/openapi.json", GET=operations.openapi),
+            route("/", GET=page.run_list),
+            route("/runs/{id}", GET=page.one_run),
+            route("/live", GET=live),
+            route("/static/{name}", GET=page.static),
+        ],
+        middleware=[
+            Middleware(SafeHeaders),
+            Middleware(Bugs),
+            Middleware(Access, host=host, tokens=tokens, allowed_hosts=allowed_hosts),
+        ],
+        exception_handlers={HmsError: on_error, HTTPException: on_http_error},
+    )
+    app.router.redirect_slashes = False
+    app.state.streams = streams
+    return app
+
+
+def method_of(request: Request) -> str:
+    """HEAD is a GET whose body nobody reads."""
+    return "GET" if request.method == "HEAD" else request.method

@@ -1,0 +1,104 @@
+"""/metrics: the totals of the log and what holds at this moment, read when asked, so that a restart forgets nothing.
+
+No label ever holds a run's id; their values come from definitions and from the words of the machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
+
+from hms_orch_cli.application.office import Office
+from hms_orch_cli.views.runs import STATES
+from hms_orch_cli.views.totals import DURATION_BOUNDS_MS, Totals
+
+FAILURES = ("failed", "stuck", "abandoned")
+"""The ends that count as a failure of the definition."""
+
+UNFINISHED = tuple(state for state in STATES[: STATES.index("STUCK") + 1])
+
+COUNTERS = {
+    "saga_started": ("started", ("saga",), "Runs started."),
+    "saga_step_attempts": ("attempts", ("saga", "op", "outcome"), "Attempts of calls and undos, by what they came to."),
+    "saga_compensation_failures": ("compensation_failures", ("saga",), "Attempts of an undo that failed."),
+    "saga_filter_errors": ("filter_errors", ("saga",), "Filters that could not be evaluated; no run was started."),
+    "saga_skipped": ("skipped", ("saga",), "Events that fitted and started no run."),
+}
+"""metric without _total -> (name in the totals, labels, help)"""
+
+
+def exposition(office: Office, accept: str) -> tuple[bytes, str]:
+    """The metrics in the format that `accept` asks for, and its media type."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Office(office))
+    ProcessCollector(registry=registry)
+    encoder, media_type = choose_encoder(accept)
+    return encoder(registry), media_type
+
+
+class _Office(Collector):
+    def __init__(self, office: Office) -> None:
+        self._office = office
+
+    def collect(self) -> Iterator[Metric]:
+        """All families."""
+        totals = self._office.totals()
+        sagas = sorted(totals.counts.get("started", {}))
+        yield _durations(totals)
+        yield _failures(totals.counts.get("ended", {}), sagas)
+        for name, (counted, labels, text) in COUNTERS.items():
+            counter = CounterMetricFamily(name, text, labels=labels)
+            for label, count in sorted(totals.counts.get(counted, {}).items()):
+                counter.add_metric(label.split("|"), count)
+            yield counter
+        yield from self._now()
+
+    def _now(self) -> Iterator[Metric]:
+        gauges = self._office.gauges()
+        moving = GaugeMetricFamily("saga_in_flight", "Runs that have not ended, by state.", labels=("saga", "state"))
+        for saga in sorted(
+            {saga for saga, _ in gauges.in_flight} | set(self._office.totals().counts.get("started", {}))
+        ):
+            for state in UNFINISHED:
+                moving.add_metric((saga, state), gauges.in_flight.get((saga, state), 0))
+        yield moving
+        yield GaugeMetricFamily(
+            "saga_oldest_unfinished_seconds", "Age of the oldest run that moves.", gauges.oldest_unfinished_ms / 1000
+        )
+        yield GaugeMetricFamily("saga_calls_in_flight", "Requests to participants under way.", gauges.calls_in_flight)
+        yield GaugeMetricFamily(
+            "saga_event_backlog", "Events in the log that have not met the definitions yet.", gauges.backlog
+        )
+        yield GaugeMetricFamily(
+            "saga_ready", "1 if the orchestrator is ready for work.", float(not self._office.objection())
+        )
+
+
+def _durations(totals: Totals) -> Metric:
+    family = HistogramMetricFamily(
+        "saga_duration_ms",
+        "Milliseconds from the start of a run to its end, undo included.",
+        labels=("saga", "outcome"),
+    )
+    for label, counted in sorted(totals.durations.items()):
+        below = 0
+        buckets: list[tuple[str, float]] = []
+        for bound, count in zip(DURATION_BOUNDS_MS, counted, strict=False):
+            below += count
+            buckets.append((f"{bound}.0", below))
+        buckets.append(("+Inf", below + counted[len(DURATION_BOUNDS_MS)]))
+        family.add_metric(label.split("|"), buckets, counted[-1])
+    return family
+
+
+def _failures(ended: Mapping[str, int], sagas: list[str]) -> Metric:
+    """With a zero for every definition that ever ran: an alarm on a rate needs the first failure to be a rise."""
+    family = CounterMetricFamily("saga_fail", "Runs that did not complete.", labels=("saga", "outcome"))
+    for saga in sagas:
+        for outcome in FAILURES:
+            family.add_metric((saga, outcome), ended.get(f"{saga}|{outcome}", 0))
+    return family

@@ -1,0 +1,42 @@
+"""What those who run it ask: does it live, is it ready, what does it count, which keys does it sign with."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from hms_orch_cli.application.office import Office
+from hms_orch_cli.dashboard.reading import Json
+from hms_orch_cli.dashboard.refusals import NotReady
+
+
+async def healthz(_office: Office, _request: Request) -> Response:
+    """The process lives."""
+    return PlainTextResponse("ok\n")
+
+
+async def readyz(office: Office, _request: Request) -> Response:
+    """It is ready for work; 503 with the reason if not."""
+    if reason := office.objection():
+        raise NotReady(reason)
+    return Json({"ready": True})
+
+
+async def metrics(office: Office, request: Request) -> Response:
+    """Prometheus text, or OpenMetrics if that is asked for."""
+    from hms_orch_cli.dashboard.metrics import exposition
+
+    body, media_type = exposition(office, request.headers.get("accept", ""))
+    return Response(body, headers={"content-type": media_type})
+
+
+async def jwks(office: Office, _request: Request) -> Response:
+    """The public keys of the tokens that participants receive."""
+    return Json(office.jwks(), headers={"cache-control": "public, max-age=60"})
+
+
+async def openapi(_office: Office, _request: Request) -> Response:
+    """The description of this API."""
+    from hms_orch_cli.dashboard.openapi import document
+
+    return Json(document())

@@ -1,0 +1,128 @@
+"""Every error as a problem document (RFC 9457): the one place where the error tree meets HTTP."""
+
+from __future__ import annotations
+
+import re
+import traceback
+from collections.abc import Mapping
+from dataclasses import asdict, is_dataclass
+from http import HTTPStatus
+from logging import getLogger
+from typing import Any, Final
+
+import orjson
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from hms_orch_cli.dashboard.refusals import NotLoggedIn, NotReady, TooSlow
+from hms_orch_cli.errors import HmsError, Overloaded, SagaFileError
+
+MEDIA_TYPE: Final = "application/problem+json"
+TRACE_FRAMES: Final = 20
+"""Frames of a bug's trace that are logged; the innermost ones."""
+
+TRACE_CHARACTERS: Final = 8_000
+
+_CAMEL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_log = getLogger("uvicorn.error")
+
+
+def problem_of(error: HmsError, more: Mapping[str, Any] | None = None) -> Response:
+    """The answer that an error of the tree amounts to. `more` are members for this kind of problem alone."""
+    kind = type(error)
+    document: dict[str, Any] = {
+        "type": f"urn:hms-orch:problem:{_CAMEL.sub('-', kind.__name__).lower()}",
+        "title": _title(kind),
+        "status": kind.http_status,
+        "detail": error.message,
+    }
+    if error.hint:
+        document["hint"] = error.hint
+    if isinstance(error, SagaFileError):
+        document["findings"] = [_plain(finding) for finding in error.findings]
+    document.update(more or {})
+    return _answer(kind.http_status, document, _headers_of(error))
+
+
+def on_error(_request: Request, error: Exception) -> Response:
+    """Exception handler for HmsError."""
+    assert isinstance(error, HmsError)  # noqa: S101  # it is registered for that class
+    return problem_of(error)
+
+
+def on_http_error(request: Request, error: Exception) -> Response:
+    """Exception handler for what the router refuses: unknown paths and wrong methods."""
+    assert isinstance(error, HTTPException)  # noqa: S101  # it is registered for that class
+    detail = f"{request.method} {request.url.path}"
+    hint = "/openapi.json lists what there is"
+    return _plain_problem(error.status_code, detail[:500], hint, error.headers)
+
+
+class Bugs:
+    """Middleware that turns a bug into a problem without a trace; the trace goes to the log, cut to a bound."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        started = False
+
+        async def note(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, note)
+        except ClientDisconnect:
+            return  # nobody is left to answer
+        except Exception as error:  # noqa: BLE001  # whatever it is, it must neither leak nor end the server
+            trace = "".join(traceback.format_exception(error, limit=-TRACE_FRAMES))
+            _log.error("%s %s failed\n%s", scope["method"], _path(scope), trace[-TRACE_CHARACTERS:])
+            if not started:
+                await _plain_problem(500, "a bug; the log of the server has more")(scope, receive, send)
+
+
+def _path(scope: Scope) -> str:
+    return ascii(scope["path"][:200])
+
+
+def _title(kind: type[HmsError]) -> str:
+    """The first clause of the class docstring."""
+    if not kind.__doc__:  # python -OO
+        return HTTPStatus(kind.http_status).phrase
+    return re.split(r"[.;](?:\s|$)", " ".join(kind.__doc__.split()), maxsplit=1)[0]
+
+
+def _headers_of(error: HmsError) -> dict[str, str]:
+    if isinstance(error, Overloaded | NotReady):
+        return {"retry-after": "1"}
+    if isinstance(error, NotLoggedIn):
+        return {"www-authenticate": 'Bearer realm="hms-orch"'}
+    if isinstance(error, TooSlow):
+        return {"connection": "close"}  # the rest of the body may still come
+    return {}
+
+
+def _plain_problem(status: int, detail: str, hint: str = "", headers: Mapping[str, str] | None = None) -> Response:
+    document = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
+    if hint:
+        document["hint"] = hint
+    return _answer(status, document, headers)
+
+
+def _answer(status: int, document: Mapping[str, Any], headers: Mapping[str, str] | None) -> Response:
+    body = orjson.dumps({name: _sound(value) for name, value in document.items()}, default=str)
+    return Response(body, status, headers, MEDIA_TYPE)
+
+
+def _sound(value: Any) -> Any:
+    """Text that UTF-8 can carry: the path or an id of a request may hold halves of a surrogate pair."""
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
+
+
+def _plain(finding: object) -> Any:
+    return asdict(finding) if is_dataclass(finding) and not isinstance(finding, type) else str(finding)

@@ -1,0 +1,31 @@
+"""GET /v1/sagas: the runs, and one of them with its timeline."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from hms_orch_cli.application.office import Office
+from hms_orch_cli.application.overview import run_json, timeline_json
+from hms_orch_cli.dashboard.reading import Json, choices, number
+from hms_orch_cli.views.runs import STATES
+
+LIMIT: Final = 1_000
+
+
+async def list_runs(office: Office, request: Request) -> Response:
+    """The runs, newest first; of a saga, of states, of the event at a position."""
+    rows = office.runs(
+        saga=request.query_params.get("saga") or None,
+        states=choices(request, "state", STATES),
+        event_seq=number(request, "event", 0, 1, (1 << 63) - 1) or None,
+        limit=number(request, "limit", 100, 1, LIMIT),
+    )
+    return Json({"sagas": [run_json(row) for row in rows]})
+
+
+async def one_run(office: Office, request: Request) -> Response:
+    """One run, and what happened to it."""
+    return Json(timeline_json(office.run(request.path_params["id"])))
