@@ -79,6 +79,11 @@ def _by_host_name(service: str) -> Target:
 
 
 def _configured(name: str, service: Service) -> Target:
+    if "@" in service.url:  # first of all, since the other messages show the URL
+        raise ConfigError(
+            f"The URL of the service {name} holds an @: a user name and a password have no place in it.",
+            "Give the header in the saga file instead, with ${secret.NAME}.",
+        )
     try:
         parts = urlsplit(service.url)
         scheme, host, port = parts.scheme, parts.hostname or "", parts.port
@@ -86,11 +91,6 @@ def _configured(name: str, service: Service) -> Target:
         raise _bad_url(name, service.url, f"it is no URL ({error})") from error
     if scheme not in DEFAULT_PORTS:
         raise _bad_url(name, service.url, "it has to begin with http:// or https://")
-    if "@" in parts.netloc:
-        raise ConfigError(
-            f"The URL of the service {name} carries a user name or a password.",
-            "Give the header in the saga file instead, with ${secret.NAME}.",
-        )
     if parts.query or parts.fragment or service.url.endswith(("?", "#")):
         raise _bad_url(name, service.url, "it has a query or a fragment")
     base_path = parts.path.rstrip("/")
