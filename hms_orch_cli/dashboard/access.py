@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from hmac import compare_digest
 from typing import Final
+from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -46,13 +47,14 @@ def refuse_to_listen(host: str, tokens: Sequence[str]) -> None:
 
 
 class Access:
-    """Middleware that lets a request in or answers it with 401, 403 or 421. `allowed_hosts` are names, without port,
-    under which a proxy reaches a server on loopback."""
+    """Middleware that lets a request in or answers it with 401, 403 or 421. `public_url` is a further address under
+    which a server on loopback is reached, through a proxy."""
 
-    def __init__(self, app: ASGIApp, host: str, tokens: Sequence[str], allowed_hosts: Collection[str]) -> None:
+    def __init__(self, app: ASGIApp, host: str, tokens: Sequence[str], public_url: str | None) -> None:
         self._app = app
+        self._public = urlsplit(public_url or "").netloc.lower()
         # Elsewhere the token guards: a page that got here under another name does not have it.
-        self._names = {*LOCAL_NAMES, *(name.lower() for name in allowed_hosts)} if is_loopback(host) else None
+        self._names = {*LOCAL_NAMES, _name(self._public)} - {""} if is_loopback(host) else None
         self._tokens = [token.encode() for token in tokens]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -68,7 +70,7 @@ class Access:
             )
         if self._tokens and not (path in OPEN_PATHS or path.startswith(OPEN_PREFIX)) and not self._knows(headers):
             return NotLoggedIn("there is no valid token in the request", "send Authorization: Bearer TOKEN (HMS_TOKEN)")
-        if method not in READING and _from_elsewhere(headers):
+        if method not in READING and self._is_from_elsewhere(headers):
             return CrossSite("the request comes from a web page of another origin", "send it from a program")
         return None
 
@@ -78,15 +80,16 @@ class Access:
         known = [compare_digest(given, token) for token in self._tokens]  # every one, whichever fits
         return scheme.lower() == "bearer" and any(known)
 
+    def _is_from_elsewhere(self, headers: Headers) -> bool:
+        """Whether a browser says that a page of another origin wrote this. Another port of this machine is another."""
+        if headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+            return True
+        if (origin := headers.get("origin")) is None:
+            return False
+        told = origin.lower().partition("://")[2]
+        return not told or told not in (headers.get("host", "").lower(), self._public)
+
 
 def _name(authority: str) -> str:
     found = _AUTHORITY.fullmatch(authority)
     return found[1].lower() if found else ""
-
-
-def _from_elsewhere(headers: Headers) -> bool:
-    """Whether a browser says that a page of another origin wrote this. Another port of this machine is another one."""
-    if headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
-        return True
-    origin = headers.get("origin")
-    return origin is not None and origin.lower().partition("://")[2] != headers.get("host", "").lower()

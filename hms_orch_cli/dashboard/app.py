@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -31,10 +31,10 @@ Handler = Callable[[Office, Request], Awaitable[Response]]
 
 
 def create_app(
-    office: Office, *, host: str = "127.0.0.1", tokens: Sequence[str] = (), allowed_hosts: Collection[str] = ()
+    office: Office, *, host: str = "127.0.0.1", tokens: Sequence[str] = (), public_url: str | None = None
 ) -> Starlette:
-    """The application. `host` is where it will listen; `allowed_hosts` are further names (without port) under which a
-    server on loopback is reached, such as that of [server] publicUrl. `app.state.streams.stop()` ends the streams."""
+    """The application. `host` is where it will listen, `public_url` how it is reached through a proxy.
+    `app.state.streams.stop()` ends the streams."""
     streams = Streams()
 
     def route(path: str, **handlers: Handler) -> Route:
@@ -72,7 +72,7 @@ def create_app(
         middleware=[
             Middleware(SafeHeaders),
             Middleware(Bugs),
-            Middleware(Access, host=host, tokens=tokens, allowed_hosts=allowed_hosts),
+            Middleware(Access, host=host, tokens=tokens, public_url=public_url),
         ],
         exception_handlers={HmsError: on_error, HTTPException: on_http_error},
     )
