@@ -79,7 +79,7 @@ class Remote:
             sent = True
             connection.request(method, address.path + path, body, headers)
             answer = connection.getresponse()
-            raw = answer.read(MAX_ANSWER_BYTES + 1)
+            raw = _read_whole(answer)
         except (OSError, HTTPException) as error:
             raise self._unanswered(error, sent and method == "POST") from error
         finally:
@@ -145,6 +145,18 @@ def _connection(scheme: str, host: str, port: int | None, timeout_s: float) -> H
 
     kind = HTTPSConnection if scheme == "https" else HTTPConnection
     return kind(host, port, timeout=timeout_s)
+
+
+def _read_whole(answer: HTTPResponse) -> bytes:
+    """The body, up to one byte more than is allowed. Raises IncompleteRead for one that was cut off, which a bounded
+    `read` takes for the end; an empty body without a length is the sign of an answer that was cut off in its head."""
+    from http.client import IncompleteRead
+
+    raw = answer.read(MAX_ANSWER_BYTES + 1)
+    told = answer.chunked or answer.length is not None or answer.status == 204
+    if len(raw) <= MAX_ANSWER_BYTES and (answer.length or not (raw or told)):
+        raise IncompleteRead(raw)
+    return raw
 
 
 def _cut(connection: HTTPConnection) -> None:

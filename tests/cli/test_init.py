@@ -1,0 +1,75 @@
+"""`init`: what a new folder gets."""
+
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from hms_orch_cli.config import load
+from hms_orch_cli.config.settings import SETTINGS
+from hms_orch_cli.ports import Service
+from tests.cli.conftest import Run
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_it_writes_a_configuration_and_the_example_and_says_what_is_next(orch: Run, shop: Path) -> None:
+    ended = orch("init")
+    assert (ended.code, ended.out) == (0, "wrote hms-orch.toml\nwrote sagas/benefit-increase.yaml\n")
+    assert ended.err.startswith("next: hms-orch validate sagas/")
+    assert sorted(str(path.relative_to(shop)) for path in shop.rglob("*") if path.is_file()) == [
+        "hms-orch.toml",
+        "sagas/benefit-increase.yaml",
+    ]
+
+
+def test_the_example_in_the_package_is_the_one_of_the_repository() -> None:
+    packaged = files("hms_orch_cli.cli") / "templates" / "benefit-increase.yaml"
+    assert packaged.read_bytes() == (ROOT / "sagas" / "benefit-increase.yaml").read_bytes()
+
+
+def test_what_it_writes_passes_strictly(orch: Run) -> None:
+    orch("init")
+    assert orch("validate", "--strict", "sagas/") == (0, "", "1 file, 1 valid saga: nothing to say\n")
+
+
+def test_the_configuration_holds_the_defaults(orch: Run, shop: Path) -> None:
+    before = load(shop, {})
+    orch("init")
+    after = load(shop, {})
+    assert (after.store_path, after.port, after.calls) == (before.store_path, before.port, before.calls)
+    assert after.services["payment-svc"] == Service("http://127.0.0.1:9001")
+
+
+def test_every_commented_key_of_it_exists(orch: Run, shop: Path) -> None:
+    """With the comment signs taken away the file still loads, so none of its keys is made up."""
+    orch("init")
+    signs = ("# [", *(f"# {key.partition('.')[2]} =" for key in SETTINGS))
+    lines = (shop / "hms-orch.toml").read_text().splitlines()[2:]
+    uncommented = [line.removeprefix("# ") if line.startswith(signs) else line for line in lines]
+    assert len([line for line in lines if line.startswith(signs)]) == 13
+    (shop / "hms-orch.toml").write_text("\n".join(uncommented))
+    found = load(shop, {})
+    assert (found.tokens, found.keys_folder, found.secrets_folder) == (
+        ("…",),
+        shop / ".hms" / "keys",
+        Path("/run/secrets"),
+    )
+
+
+@pytest.mark.parametrize("there", ["hms-orch.toml", "sagas/benefit-increase.yaml"])
+def test_it_overwrites_nothing(orch: Run, shop: Path, there: str) -> None:
+    (shop / there).parent.mkdir(exist_ok=True)
+    (shop / there).write_text("mine")
+    ended = orch("init")
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err.startswith(f"error: {there} is there already; nothing was written\n")
+    assert [path.read_text() for path in shop.rglob("*") if path.is_file()] == ["mine"]
+
+
+def test_what_cannot_be_written_leaves_nothing_half_done(orch: Run, shop: Path) -> None:
+    (shop / "sagas").write_text("a file in the way")
+    ended = orch("init")
+    assert ended.code == 1
+    assert ended.err.startswith("error: ")
+    assert [path.name for path in shop.iterdir()] == ["sagas"]
