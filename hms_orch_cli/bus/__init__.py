@@ -1,1 +1,1 @@
-"""TODO"""
+"""How events are followed by others."""

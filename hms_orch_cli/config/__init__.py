@@ -5,7 +5,7 @@
     bus.url                     HMS_BUS_URL                   log:
     server.host                 HMS_SERVER_HOST               127.0.0.1 (and ::1)
     server.port                 HMS_SERVER_PORT               7600
-    server.publicUrl            HMS_SERVER_PUBLIC_URL         http://localhost:PORT
+    server.publicUrl            HMS_SERVER_PUBLIC_URL         where `up` listens: http://localhost:PORT
     server.tokens               HMS_SERVER_TOKENS             none
     auth.issuer                 HMS_AUTH_ISSUER               hms-orch
     auth.keys                   HMS_AUTH_KEYS                 keys, beside the store
@@ -52,7 +52,7 @@ class Config:
     services: Mapping[str, Service]
     host: str
     port: int
-    public_url: str
+    public_url: str | None
     tokens: tuple[str, ...] = field(repr=False)
     issuer: str
     keys_folder: Path
@@ -76,6 +76,10 @@ class Config:
         return secret(name, self.environ, self.secrets_folder)
 
 
+def _bare(url: str | None) -> str | None:
+    return url and url.rstrip("/")
+
+
 def load(start: Path | None = None, environ: Mapping[str, str] | None = None) -> Config:
     """The configuration as seen from the folder `start` (default: the working folder). Raises ConfigError."""
     environ = environment() if environ is None else environ
@@ -94,7 +98,6 @@ def load(start: Path | None = None, environ: Mapping[str, str] | None = None) ->
     store_url, store_base = value("store.url"), base("store.url")
     keys, secrets = value("auth.keys"), value("secrets.folder")
     beside = sqlite_file(store_url, store_base).parent if store_url.startswith("sqlite:") else root / ".hms"
-    port = value("server.port")
     client_url = environ.get("HMS_URL") or None
     return Config(
         root=root,
@@ -104,8 +107,8 @@ def load(start: Path | None = None, environ: Mapping[str, str] | None = None) ->
         bus_url=value("bus.url"),
         services=services_from(written, environ),
         host=value("server.host"),
-        port=port,
-        public_url=(value("server.publicUrl") or f"http://localhost:{port}").rstrip("/"),
+        port=value("server.port"),
+        public_url=_bare(value("server.publicUrl")),
         tokens=value("server.tokens"),
         issuer=value("auth.issuer"),
         keys_folder=base("auth.keys") / keys if keys else beside / "keys",

@@ -1,0 +1,128 @@
+"""The console of `up`: plain lines, written once a tick; on a terminal with what is going on below them, alive."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from hms_orch_cli.cli.narration import Line, lines_of
+from hms_orch_cli.cli.output import coloured, duration, is_terminal, plain_lines, styled
+from hms_orch_cli.cli.output import console as rich_console
+from hms_orch_cli.safe import safe
+from hms_orch_cli.saga.events import RunFact, Started
+from hms_orch_cli.saga.state import Phase, Run
+
+TICK_S = 0.05
+SHOWN_RUNS = 8
+"""Runs shown as going on at a time; the others are counted."""
+
+TEXT_LIMIT = 300
+
+
+class Console(Protocol):
+    """Hears of facts and shows them."""
+
+    def on_facts(self, run: Run, facts: Sequence[RunFact]) -> None:
+        """See `ports.Observer`."""
+
+    def close(self) -> None:
+        """Writes what is left."""
+
+
+def open_console() -> Console:
+    """The console that fits stdout."""
+    return LiveConsole() if is_terminal(sys.stdout) and coloured(sys.stdout) else PlainConsole()
+
+
+class PlainConsole:
+    """One line for each fact, gathered for a tick."""
+
+    def __init__(self) -> None:
+        self._waiting: list[Line] = []
+        self._timer: asyncio.TimerHandle | None = None
+
+    def on_facts(self, run: Run, facts: Sequence[RunFact]) -> None:
+        """See `ports.Observer`."""
+        self._waiting.extend(lines_of(run, facts))
+        if self._timer is None and self._waiting:
+            self._timer = asyncio.get_running_loop().call_later(TICK_S, self._write)
+
+    def close(self) -> None:
+        """Writes what is left."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._write()
+
+    def _write(self) -> None:
+        self._timer = None
+        if self._waiting:
+            waiting, self._waiting = self._waiting, []
+            plain_lines([_parts(line) for line in waiting])
+
+
+class LiveConsole:
+    """The same lines, and below them each run that is going on, with a spinner and how long it has taken."""
+
+    def __init__(self) -> None:
+        from rich.live import Live
+
+        self._runs: dict[str, Run] = {}
+        self._console = rich_console(sys.stdout)
+        self._live: Any = Live(
+            console=self._console, get_renderable=self._picture, refresh_per_second=10, transient=True
+        )
+        self._live.start()
+
+    def on_facts(self, run: Run, facts: Sequence[RunFact]) -> None:
+        """See `ports.Observer`."""
+        from rich.text import Text
+
+        if run.status.ended or run.status.value == "STUCK":
+            self._runs.pop(run.id, None)
+        elif run.id in self._runs or isinstance(facts[0], Started):
+            self._runs[run.id] = run
+        for line in lines_of(run, facts):
+            drawn = Text(overflow="fold")
+            drawn.append(line.sign, style=line.style)
+            drawn.append(f" {line.name.ljust(line.width)}  ")
+            drawn.append(safe(line.text, TEXT_LIMIT))
+            self._console.print(drawn)
+
+    def close(self) -> None:
+        """Clears what is alive."""
+        self._live.stop()
+
+    def _picture(self) -> Any:
+        from rich.console import Group
+        from rich.spinner import Spinner
+        from rich.text import Text
+
+        now = time.time() * 1000
+        shown: list[Any] = []
+        for run in list(self._runs.values())[:SHOWN_RUNS]:
+            doing = ", ".join(_doing(run)) or run.status.value.lower()
+            elapsed = duration(max(0.0, now - run.started_at))
+            shown.append(Spinner("dots", Text(f"{run.saga.id}  {doing}  {elapsed}", style="dim"), style="cyan"))
+        more = len(self._runs) - SHOWN_RUNS
+        if more > 0:
+            shown.append(Text(f"  and {more} more", style="dim"))
+        return Group(*shown)
+
+
+def _doing(run: Run) -> list[str]:
+    words = {
+        Phase.RUNNING: "",
+        Phase.RETRYING: " (retrying)",
+        Phase.ACCEPTED: " (in progress)",
+        Phase.CHECKING: " (check)",
+    }
+    forward = [f"{name}{words[call.phase]}" for name, call in run.calls.items() if call.phase in words]
+    back = [f"undo of {name}{words[undo.phase]}" for name, undo in run.undos.items() if undo.phase in words]
+    return forward + back
+
+
+def _parts(line: Line) -> Sequence[Any]:
+    return styled(line.sign, line.style), f" {line.name.ljust(line.width)}  {line.text[:TEXT_LIMIT]}"

@@ -1,0 +1,93 @@
+"""What the console of `up` says: one line for each fact that an operator wants to see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from hms_orch_cli.cli.output import duration
+from hms_orch_cli.saga.events import (
+    Abandoned,
+    Cancelled,
+    Compensating,
+    Completed,
+    Failed,
+    FilterFailed,
+    RunFact,
+    Skipped,
+    Started,
+    StepCompensated,
+    StepFailed,
+    StepRetrying,
+    StepSkipped,
+    StepStuck,
+    StepSucceeded,
+    Stuck,
+)
+from hms_orch_cli.saga.state import Run
+
+
+class Line(NamedTuple):
+    """A sign with its style, what it is about, and what happened. `width` is the column of the names."""
+
+    sign: str
+    style: str
+    name: str
+    text: str
+    width: int
+
+
+def lines_of(run: Run, facts: Iterable[RunFact]) -> Iterator[Line]:
+    """The lines of these facts. Text from outside is in them as it came: the printer makes it safe."""
+    width = max(map(len, (run.saga.id, *run.saga.steps)))
+    for fact in facts:
+        said = _said(run, fact)
+        if said is not None:
+            yield Line(*said, width)
+
+
+def _said(run: Run, fact: RunFact) -> tuple[str, str, str, str] | None:
+    match fact:
+        case Started():
+            return "▶", "cyan", run.saga.id, "START"
+        case StepSucceeded(step=step, summary=summary):
+            return "✓", "green", step, summary or "done"
+        case StepSkipped(step=step, reason=reason):
+            return "–", "dim", step, f"skipped: {reason}"
+        case StepFailed(step=step):
+            return "✗", "red", step, _why(fact.status, fact.reason)
+        case StepRetrying(step=step, attempt=attempt):
+            pause = duration(max(0, fact.due_at - fact.at))
+            undo = "undo: " if fact.op == "compensate" else ""
+            return "↻", "yellow", step, f"{undo}{_why(fact.status, fact.reason)}, attempt {attempt + 1} in {pause}"
+        case Compensating(cause="deadline" | "cancel", reason=reason):
+            return "✗", "red", run.saga.id, reason
+        case StepCompensated(step=step):
+            return "↩", "yellow", step, "compensated"
+        case StepStuck(step=step):
+            return "✗", "red", step, f"undo: {_why(fact.status, fact.reason)}"
+        case _:
+            return _ended(run, fact)
+
+
+def _ended(run: Run, fact: RunFact) -> tuple[str, str, str, str] | None:
+    name = run.saga.id
+    match fact:
+        case Completed(duration_ms=took):
+            return "✔", "green bold", name, f"COMPLETED ({duration(took)})"
+        case Failed(duration_ms=took, reason=reason):
+            return "✖", "red bold", name, f"FAILED {reason} ({duration(took)})"
+        case Cancelled(duration_ms=took, reason=reason):
+            return "✖", "red bold", name, f"CANCELLED {reason} ({duration(took)})"
+        case Abandoned(duration_ms=took, reason=reason):
+            return "✖", "red bold", name, f"ABANDONED {reason} ({duration(took)})"
+        case Stuck(reason=reason):
+            return "✖", "red bold", name, f"STUCK {reason}"
+        case Skipped(reason=reason) | FilterFailed(reason=reason):
+            return "–", "yellow", name, f"no run: {reason}"
+        case _:
+            return None
+
+
+def _why(status: int | None, reason: str) -> str:
+    return f"{status} {reason}".strip() if status else reason

@@ -1,0 +1,114 @@
+"""`hms-orch up`: dispatcher, dashboard and API in the foreground, until it is stopped or idle."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hms_orch_cli.cli.program import examples, new_app
+
+if TYPE_CHECKING:
+    from hms_orch_cli.cli.console import Console
+    from hms_orch_cli.config import Config
+    from hms_orch_cli.dashboard.serve import Server
+    from hms_orch_cli.event_store.holder import Holder
+
+app = new_app()
+
+EXAMPLES = examples(
+    "hms-orch up",
+    "hms-orch up --port 7700",
+    "hms-orch up --until-idle        # run what there is to run, then end",
+)
+
+
+@app.command(epilog=EXAMPLES)
+def up(
+    port: Annotated[int | None, typer.Option(help="Port of the dashboard and the API; 0 takes a free one.")] = None,
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on; beyond this machine it needs a token.")
+    ] = None,
+    until_idle: Annotated[
+        bool, typer.Option("--until-idle", help="End when nothing moves without a person, an event or a callback.")
+    ] = False,
+) -> None:
+    """Run sagas: start the dispatcher, the dashboard and the API."""
+    from dataclasses import replace
+
+    from hms_orch_cli.config import load
+    from hms_orch_cli.dashboard.access import refuse_to_listen
+    from hms_orch_cli.dashboard.serve import bind
+    from hms_orch_cli.wiring import hold_store
+
+    config = load()
+    config = replace(config, host=config.host if host is None else host, port=config.port if port is None else port)
+    refuse_to_listen(config.host, config.tokens)
+    with hold_store(config) as holder:
+        server = bind(config.host, config.port)
+        try:
+            code = _run(config, holder, server, until_idle)
+        finally:
+            server.close()
+    raise typer.Exit(code)
+
+
+def _run(config: Config, holder: Holder, server: Server, until_idle: bool) -> int:
+    import asyncio
+
+    try:
+        import uvloop
+    except ImportError:  # not on every platform; the loop of the standard library does the same more slowly
+        return asyncio.run(_work(config, holder, server, until_idle))
+    return uvloop.run(_work(config, holder, server, until_idle))
+
+
+async def _work(config: Config, holder: Holder, server: Server, until_idle: bool) -> int:
+    """Starts everything, waits, and stops everything; the exit code."""
+    import asyncio
+    import signal
+
+    from hms_orch_cli.cli.console import open_console
+    from hms_orch_cli.cli.output import note
+    from hms_orch_cli.dashboard.app import create_app
+    from hms_orch_cli.wiring import assemble, open_store
+
+    loop = asyncio.get_running_loop()
+    stop: asyncio.Future[int] = loop.create_future()
+
+    def on_signal(number: signal.Signals) -> None:
+        if not stop.done():
+            stop.set_result(130 if number is signal.SIGINT else 0)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, on_signal, number)
+
+    store = open_store(config)
+    console: Console | None = None
+    try:
+        console = open_console()
+        public_url = config.public_url or server.shown_url
+        works = assemble(config, store, [console], public_url, on_failure=lambda error: None)
+        orchestrator = works.orchestrator
+        await server.start(create_app(works.office, host=config.host, tokens=config.tokens, public_url=public_url))
+        holder.announce(server.url)
+        note(
+            f"hms-orch is up: {server.shown_url}  store {config.store_path}  (Ctrl-C stops it, everything is resumable)"
+        )
+        orchestrator.start()
+        works.office.ready = True
+        waiting = asyncio.ensure_future(orchestrator.until_idle() if until_idle else orchestrator.until_failed())
+        await asyncio.wait({waiting, stop}, return_when=asyncio.FIRST_COMPLETED)
+        works.office.ready = False
+        await orchestrator.stop()
+        await server.stop()
+        await works.journal.close()
+        if waiting.done():
+            waiting.result()
+            return 0
+        waiting.cancel()
+        return stop.result()
+    finally:
+        if console is not None:
+            console.close()
+        store.close()
