@@ -399,3 +399,13 @@ async def test_a_cancelled_call_leaves_no_half_answer_for_the_next(
     service.release("gate")
     service.on("/next", Reply(json={"from": "next"}))
     assert (await participants.call(a_call("/next"))).body == {"from": "next"}
+
+
+@pytest.mark.parametrize("surplus", ["HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n7", "junk", "HTTP/1.1 200 OK\r\n"])
+async def test_an_answer_that_nobody_asked_for_is_not_the_next_one(
+    participants: HttpParticipants, service: FakeService, surplus: str
+) -> None:
+    service.on("/recalc", Reply(json={"number": 1}, surplus=surplus), Reply(json={"number": 2}))
+    assert (await participants.call(a_call())).body == {"number": 1}
+    assert (await participants.call(a_call())).body == {"number": 2}
+    assert service.connections == 2

@@ -46,6 +46,8 @@ class Reply:
     hold: str | None = None
     act: str | None = None
     close: bool = False
+    surplus: str = ""
+    """Bytes after the answer that nobody asked for."""
 
 
 @dataclass(frozen=True)
@@ -292,7 +294,7 @@ class FakeService:
         if reply.act:
             await ACTS[reply.act](wire)
             return False
-        await wire.send(_message(reply))
+        await wire.send(_message(reply) + reply.surplus.encode())
         return not reply.close
 
     def _control(self, request: Recorded) -> Reply:

@@ -1,0 +1,86 @@
+"""One connection, without a network."""
+
+import asyncio
+from typing import Any
+
+from hms_orch_cli.participant.plain_connection import Connection, Lost, Response
+
+
+class Peer:
+    """A transport that notes what happens to it."""
+
+    def __init__(self) -> None:
+        self.written = b""
+        self.is_aborted = False
+
+    def write(self, data: bytes) -> None:
+        self.written += data
+
+    def abort(self) -> None:
+        self.is_aborted = True
+
+
+def connected() -> tuple[Connection, Any]:
+    connection, peer = Connection(), Peer()
+    connection.connection_made(peer)  # type: ignore[arg-type]
+    return connection, peer
+
+
+async def test_bytes_before_any_request_end_the_connection() -> None:
+    connection, peer = connected()
+    connection.data_received(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+    assert peer.is_aborted and not connection.is_free
+
+
+async def test_an_answer_may_come_in_any_pieces() -> None:
+    loop = asyncio.get_running_loop()
+    whole = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nRetry-After: 5\r\ntransfer-encoding: chunked\r\n\r\n"
+    whole += b"3\r\nabc\r\n2\r\nde\r\n0\r\ntrailer: x\r\n\r\n"
+    connection, peer = connected()
+    for size in range(1, len(whole) + 1):
+        answer = connection.send(b"x", loop.time() + 60, loop)
+        for at in range(0, len(whole), size):
+            assert not answer.done()
+            connection.data_received(whole[at : at + size])
+        assert answer.result() == Response(200, {b"retry-after": b"5"}, b"abcde")
+        assert connection.is_free and not peer.is_aborted
+
+
+async def test_a_server_that_closes_ends_the_reuse() -> None:
+    loop = asyncio.get_running_loop()
+    connection, peer = connected()
+    answer = connection.send(b"x", loop.time() + 60, loop)
+    connection.data_received(b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
+    assert answer.result().status == 200  # type: ignore[union-attr]
+    assert peer.is_aborted and not connection.is_free
+
+
+async def test_one_byte_chunks_without_end_are_stopped() -> None:
+    loop = asyncio.get_running_loop()
+    connection, peer = connected()
+    answer = connection.send(b"x", loop.time() + 60, loop)
+    connection.data_received(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
+    for _ in range(1_000):
+        connection.data_received(b"1;" + b"x" * 10_000 + b"\r\na\r\n")
+        if answer.done():
+            break
+    assert answer.result() == Lost("body over 1 MiB") and peer.is_aborted
+
+
+async def test_interim_answers_are_counted() -> None:
+    loop = asyncio.get_running_loop()
+    connection, _ = connected()
+    answer = connection.send(b"x", loop.time() + 60, loop)
+    for _ in range(17):
+        connection.data_received(b"HTTP/1.1 103 Early Hints\r\n\r\n")
+    assert isinstance(answer.result(), Lost)
+
+
+async def test_a_cancelled_wait_does_not_break_the_connection_for_the_loop() -> None:
+    loop = asyncio.get_running_loop()
+    connection, peer = connected()
+    answer = connection.send(b"x", loop.time() + 60, loop)
+    answer.cancel()
+    connection.close()
+    connection.connection_lost(None)
+    assert peer.is_aborted
