@@ -66,7 +66,7 @@ def test_version(run: Run, program: str, option: str) -> None:
         (("validte",), "No such command 'validte'. Did you mean 'validate'?"),
         (("service", "sett"), "No such command 'sett'. Did you mean 'set'?"),
         (("validate",), "Missing argument 'PATH...'"),
-        (("schema", "--nope"), "No such option: --nope"),
+        (("schema", "--nope"), "No such option"),
         (("validate", "x", "--format", "sarif"), "Invalid value for '--format'"),
     ],
 )
