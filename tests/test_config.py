@@ -12,6 +12,11 @@ from hms_orch_cli.config.settings import SETTINGS
 from hms_orch_cli.errors import ConfigError
 from hms_orch_cli.ports import Service
 
+AT_2 = "FILE:2: "
+URL_OR_TABLE = "must be a URL or a table with url and audience"
+NUMBER = "a whole number"
+HOW_TO_WRITE_A_URL = "write it as http://HOST:PORT"
+
 
 @pytest.fixture
 def here(tmp_path: Path) -> Path:
@@ -177,26 +182,26 @@ class TestRefused:
         ("text", "message", "hint"),
         [
             ("[server]\n\nprot = 1\n", "FILE:3: 'prot' is no key of [server]", "did you mean port?"),
-            ("[server]\npublicurl = 1\n", "FILE:2: 'publicurl' is no key of [server]", "did you mean publicUrl?"),
+            ("[server]\npublicurl = 1\n", AT_2 + "'publicurl' is no key of [server]", "did you mean publicUrl?"),
             ("x = 1\n", "FILE:1: there is no table ['x']", None),
-            ("\n[sevrer]\n", "FILE:2: there is no table ['sevrer']", "did you mean server?"),
+            ("\n[sevrer]\n", AT_2 + "there is no table ['sevrer']", "did you mean server?"),
             ("store = 1\n", "FILE:1: store must be a table, not a whole number", ""),
-            ("[server]\nport = '1'\n", "FILE:2: server.port must be a whole number, not a text", ""),
-            ("[server]\nport = true\n", "FILE:2: server.port must be a whole number, not true or false", ""),
-            ("[server]\nport = 1.5\n", "FILE:2: server.port must be a whole number, not a number", ""),
-            ("[server]\nport = 65536\n", "FILE:2: server.port is 65536; it must be from 0 to 65535", ""),
-            ("[server]\nhost = 1979-05-27\n", "FILE:2: server.host must be a text, not a date or time", ""),
-            ("[server]\ntokens = 'a'\n", "FILE:2: server.tokens must be a list, not a text", ""),
-            ("[server]\ntokens = ['a', 1]\n", "FILE:2: server.tokens must be a list of texts, with a whole number in it", ""),
-            ("[server]\ntokens = ['']\n", "FILE:2: server.tokens is empty or holds a control character", ""),
-            ("[server]\nhost = 'a\\u001b'\n".replace("'", '"'), "FILE:2: server.host is empty or holds a control character", ""),
-            ("[limits]\ncalls = 0\n", "FILE:2: limits.calls is 0; it must be from 1 to 65536", ""),
-            ("[services]\na = 1\n", "FILE:2: services.a must be a URL or a table with url and audience, not a whole number", ""),
-            ("[services]\na = {uri='x'}\n", "FILE:2: services.a: 'uri' is no key of a service", "did you mean url?"),
-            ("[services]\na = {audience='x'}\n", "FILE:2: services.a has no url", 'write it as { url = "http://…" }'),
-            ("[services]\na = 'ftp://x'\n", "FILE:2: services.a: 'ftp://x' is no http or https URL", "write it as http://HOST:PORT"),
-            ("[services]\na = 'http://x:99999'\n", "FILE:2: services.a: 'http://x:99999' is no http or https URL", None),
-            ("[services]\na = 'http://u:p@x'\n", "FILE:2: services.a: the URL has a user, a query or a fragment", None),
+            ("[server]\nport = '1'\n", AT_2 + "server.port must be a whole number, not a text", ""),
+            ("[server]\nport = true\n", AT_2 + "server.port must be a whole number, not true or false", ""),
+            ("[server]\nport = 1.5\n", AT_2 + "server.port must be a whole number, not a number", ""),
+            ("[server]\nport = 65536\n", AT_2 + "server.port is 65536; it must be from 0 to 65535", ""),
+            ("[server]\nhost = 1979-05-27\n", AT_2 + "server.host must be a text, not a date or time", ""),
+            ("[server]\ntokens = 'a'\n", AT_2 + "server.tokens must be a list, not a text", ""),
+            ("[server]\ntokens = ['a', 1]\n", AT_2 + f"server.tokens must be a list of texts, with {NUMBER} in it", ""),
+            ("[server]\ntokens = ['']\n", AT_2 + "server.tokens is empty or holds a control character", ""),
+            ('[server]\nhost = "\\u001b"\n', AT_2 + "server.host is empty or holds a control character", ""),
+            ("[limits]\ncalls = 0\n", AT_2 + "limits.calls is 0; it must be from 1 to 65536", ""),
+            ("[services]\na = 1\n", AT_2 + f"services.a {URL_OR_TABLE}, not {NUMBER}", ""),
+            ("[services]\na = {uri='x'}\n", AT_2 + "services.a: 'uri' is no key of a service", "did you mean url?"),
+            ("[services]\na = {audience='x'}\n", AT_2 + "services.a has no url", 'write it as { url = "http://…" }'),
+            ("[services]\na = 'ftp://x'\n", AT_2 + "services.a: 'ftp://x' is no http or https URL", HOW_TO_WRITE_A_URL),
+            ("[services]\na = 'http://x:99999'\n", AT_2 + "services.a: 'http://x:99999' is no http or https URL", None),
+            ("[services]\na = 'http://u:p@x'\n", AT_2 + "services.a: the URL has a user, a query or a fragment", None),
             ("[services]\n'a b' = 'http://x'\n", "FILE: 'a b' is no name of a service", None),
             ("[server]\nport = \n", "FILE:2:8: this is not TOML: Invalid value", ""),
             ("port = 1\nport = 2\n", "FILE:2:9: this is not TOML: Cannot overwrite a value", ""),

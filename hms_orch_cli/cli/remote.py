@@ -6,24 +6,14 @@ of it, a bound on the answer, no redirects, no proxies.
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
 from hms_orch_cli.config import Config
-from hms_orch_cli.errors import (
-    ConfigError,
-    EventConflict,
-    EventRefused,
-    HmsError,
-    NotAllowed,
-    NotFound,
-    SagaFileError,
-    ServerError,
-    StoreFull,
-    StoreHeld,
-)
+from hms_orch_cli.errors import ConfigError, HmsError, LogTampered, SagaFileError, ServerError, StoreHeld
 from hms_orch_cli.safe import safe
 
 if TYPE_CHECKING:
@@ -59,6 +49,10 @@ class Remote:
         raw = body if isinstance(body, bytes) else json.dumps(body, allow_nan=False).encode()
         return self._request("POST", path, raw, content_type)
 
+    def delete(self, path: str) -> Any:
+        """Asks for something to be taken away and returns the JSON of the answer."""
+        return self._request("DELETE", path, None, "")
+
     def _request(self, method: str, path: str, body: bytes | None, content_type: str) -> Any:
         from http.client import HTTPException
         from threading import Timer
@@ -87,7 +81,7 @@ class Remote:
             connection.close()
         if len(raw) > MAX_ANSWER_BYTES:
             raise ServerError(f"the answer of {self.url} is over {MAX_ANSWER_BYTES} bytes")
-        return self._meaning(answer, raw, path)
+        return self._meaning(answer, raw)
 
     def _unanswered(self, error: Exception, doubtful: bool) -> ServerError:
         if doubtful:
@@ -97,7 +91,7 @@ class Remote:
         why = getattr(error, "strerror", None) or str(error) or type(error).__name__
         return ServerError(f"no answer from {self.url}: {safe(why, MAX_WORDS)}", hint)
 
-    def _meaning(self, answer: HTTPResponse, raw: bytes, path: str) -> Any:
+    def _meaning(self, answer: HTTPResponse, raw: bytes) -> Any:
         import json
 
         try:
@@ -109,7 +103,7 @@ class Remote:
                 raise ServerError(f"{self.url} answered {answer.status} with something else than JSON", _OTHER)
             return value
         problem = value if isinstance(value, dict) else {}
-        raise _error(answer.status, problem, path, self.url, answer.getheader("Retry-After") or "")
+        raise _error(answer.status, problem, self.url, answer.getheader("Retry-After") or "")
 
 
 _OTHER = "is there another program at that address? HMS_URL says where to look"
@@ -168,26 +162,37 @@ def _cut(connection: HTTPConnection) -> None:
         connection.sock.shutdown(socket.SHUT_RDWR)
 
 
-def _error(status: int, problem: Mapping[str, Any], path: str, url: str, retry_after: str) -> HmsError:
-    """A problem document (RFC 9457) in the words of our own tree."""
-    words = [problem.get(key) for key in ("title", "detail")]
-    said = ": ".join(safe(word, MAX_WORDS) for word in words if isinstance(word, str) and word)
-    hint = problem.get("hint")
-    hint = safe(hint, MAX_WORDS) if isinstance(hint, str) else ""
-    event = path.startswith("/v1/events")
+def _error(status: int, problem: Mapping[str, Any], url: str, retry_after: str) -> HmsError:
+    """A problem document (RFC 9457) as the error of our own tree that the server began with; what the tree has not,
+    and what comes from another program at that address, is a ServerError."""
+    title, detail, hint = (_words(problem.get(name)) for name in ("title", "detail", "hint"))
+    kind = _OF_OUR_TREE.get(str(problem.get("type")))
+    if kind is SagaFileError and isinstance(findings := problem.get("findings"), list):
+        return SagaFileError(detail or title, hint, tuple(findings))
+    if kind is not None:
+        return kind(detail or title, hint)
+    said = ": ".join(filter(None, (title, detail)))
     if not said or not 400 <= status < 600:
         return ServerError(f"{url} answered {status}", _OTHER)
-    if status in (401, 403):
-        return ServerError(f"{url} answered {status}: {said}", hint or "set HMS_TOKEN")
-    if status in (429, 503):
-        wait = f"try again in {safe(retry_after, 20)} s" if retry_after.isdigit() else "try again"
-        return ServerError(f"{url} answered {status}: {said}", hint or wait)
-    if status == 404:
-        return NotFound(said, hint)
-    if status == 409:
-        return (EventConflict if event else NotAllowed)(said, hint)
-    if status == 507:
-        return StoreFull(said, hint)
-    if status == 422 and path.startswith("/v1/definitions"):
-        return SagaFileError(said, hint)
-    return EventRefused(said, hint) if event and status < 500 else ServerError(f"{url} answered {status}: {said}", hint)
+    if not hint and status in (401, 403):
+        hint = "set HMS_TOKEN"
+    if not hint and status in (429, 503):
+        hint = f"try again in {retry_after} s" if re.fullmatch("[0-9]{1,6}", retry_after) else "try again"
+    return ServerError(f"{url} answered {status}: {said}", hint)
+
+
+def _words(value: object) -> str:
+    return safe(value, MAX_WORDS) if isinstance(value, str) else ""
+
+
+def _subclasses(kind: type[HmsError]) -> Iterator[type[HmsError]]:
+    for each in kind.__subclasses__():
+        yield each
+        yield from _subclasses(each)
+
+
+_OF_OUR_TREE = {
+    f"urn:hms-orch:problem:{re.sub('(?<=[a-z])(?=[A-Z])', '-', kind.__name__).lower()}": kind
+    for kind in _subclasses(HmsError)
+    if kind is not LogTampered  # it needs the position
+}
