@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from typing import Any, Final
@@ -137,3 +138,22 @@ def _extensions(attributes: Mapping[str, Any]) -> str | None:
         elif not isinstance(value, bool | int):
             raise EventRefused(f"the extension {name} is neither text, number nor boolean", "put it into data")
     return orjson.dumps(found).decode()
+
+
+def new_id() -> str:
+    """An id for an event that was given none."""
+    return os.urandom(16).hex()
+
+
+def to_structured(event: NewEvent) -> bytes:
+    """An event as a CloudEvents JSON document, its data as it was written."""
+    document: dict[str, Any] = {"specversion": "1.0", "id": event.id, "source": event.source, "type": event.type}
+    document["time"] = event.time
+    for name in ("subject", "datacontenttype", "dataschema"):
+        if (value := getattr(event, name)) is not None:
+            document[name] = value
+    if event.extensions:
+        document.update(orjson.loads(event.extensions))
+    if event.data is not None:
+        document["data"] = orjson.Fragment(event.data)
+    return orjson.dumps(document)

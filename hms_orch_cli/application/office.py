@@ -11,7 +11,7 @@ from hms_orch_cli.application.publish import Published, publish_live
 from hms_orch_cli.errors import HmsError, NotAllowed, NotFound
 from hms_orch_cli.orchestrator.orchestrator import Orchestrator
 from hms_orch_cli.ports import Clock, Event, Journal, NewEvent, RunRow
-from hms_orch_cli.saga.outcome import Answer, Op, Verdict, Wire
+from hms_orch_cli.saga.outcome import Answer, Verdict, Wire
 from hms_orch_cli.views.totals import Totals
 
 

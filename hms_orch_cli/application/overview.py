@@ -59,6 +59,11 @@ def one_run(reader: LogReader, saga_id: str, to_seq: int | None = None) -> RunVi
     return RunView(run, row_of(run), events)
 
 
+def runs_of(reader: Reader, event_seq: int) -> list[RunRow]:
+    """The runs that the event at this position has started."""
+    return list_runs(reader, event_seq=event_seq)
+
+
 def is_dispatched(reader: DerivedTables, seq: int) -> bool:
     """Whether the event at this position has met the definitions."""
     return int(reader.mark(DISPATCHED) or 0) >= seq

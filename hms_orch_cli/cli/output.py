@@ -49,14 +49,30 @@ def plain_lines(lines: Sequence[Sequence[str | Styled]]) -> None:
     _write(sys.stdout, "".join(_line(parts, sys.stdout) + "\n" for parts in lines), now=True)
 
 
-def text(block: str) -> None:
-    """Our own text on stdout, with its line ends; a script, a schema."""
-    _write(sys.stdout, "\n".join(safe(line) for line in block.rstrip("\n").split("\n")) + "\n")
+def text(block: str, stream: TextIO | None = None) -> None:
+    """Our own text on stdout (or `stream`), with its line ends; a script, a schema."""
+    _write(
+        sys.stdout if stream is None else stream,
+        "\n".join(safe(line) for line in block.rstrip("\n").split("\n")) + "\n",
+    )
 
 
 def as_json(value: Any) -> None:
     """A value as JSON on stdout, in ASCII, and nothing else."""
     _write(sys.stdout, json_text(value) + "\n")
+
+
+def json_line(value: Any) -> None:
+    """A value as one line of JSON on stdout, in ASCII."""
+    import json
+
+    _write(sys.stdout, json.dumps(value, allow_nan=False).replace("\x7f", "\\u007f") + "\n")
+
+
+def flush() -> None:
+    """Lets what was printed be seen now, even where stdout is a pipe."""
+    if sys.stdout is not None and not sys.stdout.closed:
+        sys.stdout.flush()
 
 
 def json_text(value: Any) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -74,7 +74,7 @@ async def _work(config: Config, holder: Holder, server: Server, until_idle: bool
     from hms_orch_cli.wiring import assemble, open_store
 
     loop = asyncio.get_running_loop()
-    stop: asyncio.Future[int] = loop.create_future()
+    stop: asyncio.Future[Any] = loop.create_future()
 
     def on_signal(number: signal.Signals) -> None:
         if not stop.done():
@@ -97,17 +97,20 @@ async def _work(config: Config, holder: Holder, server: Server, until_idle: bool
         )
         orchestrator.start()
         works.office.ready = True
-        waiting = asyncio.ensure_future(orchestrator.until_idle() if until_idle else orchestrator.until_failed())
+        work = orchestrator.until_idle() if until_idle else orchestrator.until_failed()
+        waiting: asyncio.Future[Any] = asyncio.ensure_future(work)
         await asyncio.wait({waiting, stop}, return_when=asyncio.FIRST_COMPLETED)
+        ended = waiting.done()
         works.office.ready = False
         await orchestrator.stop()
         await server.stop()
         await works.journal.close()
-        if waiting.done():
-            waiting.result()
-            return 0
         waiting.cancel()
-        return stop.result()
+        if ended:
+            waiting.result()  # raises what stopped the orchestrator
+            return 0
+        code: int = stop.result()
+        return code
     finally:
         if console is not None:
             console.close()

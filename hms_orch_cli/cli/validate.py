@@ -51,7 +51,7 @@ def validate(
     from hms_orch_cli.wiring import expressions
 
     known, cel = load().services.keys(), expressions()
-    checked = [check(data, name, cel, services=known, strict=strict) for name, data in _files(paths)]
+    checked = [check(data, name, cel, services=known, strict=strict) for name, data in files(paths)]
     if report is Report.JSON:
         output.as_json([_as_json(finding) for each in checked for finding in each.findings])
     else:
@@ -74,7 +74,8 @@ def summary(checked: Sequence[Checked]) -> str:
     return what + ", ".join([*parts, *[f"{more} more left out"] * bool(more)])
 
 
-def _files(paths: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+def files(paths: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+    """Name and content of each file that the paths mean, `-` for stdin. Raises NotFound and its like."""
     from hms_orch_cli.sagafile.paths import expand
     from hms_orch_cli.sagafile.source import MAX_BYTES
 

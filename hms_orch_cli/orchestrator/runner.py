@@ -21,7 +21,7 @@ from hms_orch_cli.orchestrator.polling import Pace, first_pause_ms
 from hms_orch_cli.orchestrator.projection import Projection
 from hms_orch_cli.orchestrator.requests import RequestWriter, names_of
 from hms_orch_cli.ports import CallRequest, Clock, Event, Journal, NewEvent, Observer, Participants
-from hms_orch_cli.saga.commands import Begin, Check, Poll, Send, Wake
+from hms_orch_cli.saga.commands import Begin, Check, Command, Poll, Send, Wake
 from hms_orch_cli.saga.decide import advance
 from hms_orch_cli.saga.due import due, is_announced
 from hms_orch_cli.saga.events import TYPES, RunFact, to_data
@@ -162,13 +162,15 @@ class Runner:
         now = self._clock.now_ms()
         state, facts = advance(run.state, happened, now) if happened is not None else (run.state, [])
         self._settle_places(run, state)
-        while (step := self._next_input(run, state, now)) is not None:
+        owed = due(state, now)
+        while (step := self._next_input(run, state, owed)) is not None:
             state, more = advance(state, step, now)
             facts += more
+            owed = due(state, now)
         run.state = state
         acts: list[Act] = []
         wake_at: int | None = None
-        for command in due(state, now):
+        for command in owed:
             if isinstance(command, Wake):
                 wake_at = command.at if wake_at is None else min(wake_at, command.at)
             elif not isinstance(command, Begin):
@@ -182,11 +184,11 @@ class Runner:
             self._alarms.clear(state.id)
         return facts, acts
 
-    def _next_input(self, run: LiveRun, state: Run, now: int) -> Input | None:
+    def _next_input(self, run: LiveRun, state: Run, owed: list[Command]) -> Input | None:
         """The next thing that can begin: an attempt that is owed, or one that was cut off."""
         if self._stopping:
             return None
-        for command in due(state, now):
+        for command in owed:
             if isinstance(command, Begin):
                 key = (command.step, command.op)
             elif isinstance(command, Send) and (command.step, command.op) not in run.requests:

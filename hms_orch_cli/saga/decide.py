@@ -53,6 +53,8 @@ def advance(run: Run, happened: Input, now: int) -> tuple[Run, list[RunFact]]:
         return run, []
     facts = _RULES[type(happened)](run, happened, now)
     run = fold(run, facts)
+    if facts and type(facts[-1]) in _INTENTS:
+        return run, facts  # something has just begun, so nothing can be over
     while (fact := _conclusion(run, now)) is not None:
         facts.append(fact)
         run = evolve(run, fact)
@@ -261,6 +263,9 @@ _RULES: Final[Mapping[type[Input], Callable[[Run, Any, int], list[RunFact]]]] = 
     Cancel: _on_cancel,
     Abandon: _on_abandon,
 }
+
+
+_INTENTS: Final = frozenset({Started, StepStarted, Compensate})
 
 
 def _conclusion(run: Run, now: int) -> RunFact | None:

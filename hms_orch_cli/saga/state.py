@@ -23,6 +23,8 @@ class Status(Enum):
     ABANDONED = "ABANDONED"
     SKIPPED = "SKIPPED"
 
+    __hash__ = object.__hash__  # members are unique: Enum's own hash runs in Python, and the tables ask often
+
     @property
     def ended(self) -> bool:
         """Whether nothing follows any more."""
@@ -51,6 +53,8 @@ class Phase(Enum):
     SKIPPED = "SKIPPED"
     STUCK = "STUCK"
     """Only an undo: a person has to decide."""
+
+    __hash__ = object.__hash__  # as Status
 
     @property
     def moving(self) -> bool:

@@ -1,0 +1,181 @@
+"""`hms-orch deploy` and `undeploy`: which definitions hold from now on."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hms_orch_cli.cli import output
+from hms_orch_cli.cli.options import Format, Output
+from hms_orch_cli.cli.program import examples, new_app
+
+if TYPE_CHECKING:
+    from hms_orch_cli.application.deploy import Deployment
+    from hms_orch_cli.config import Config
+    from hms_orch_cli.ports import Append, EventStore
+    from hms_orch_cli.sagafile.check import Document
+
+app = new_app()
+undeploy_app = new_app()
+
+WOULD_CHANGE = 4
+
+SIGNS = {"new": ("+", "green"), "changed": ("~", "yellow"), "unchanged": ("=", "dim")}
+
+
+@app.command(
+    epilog=examples(
+        "hms-orch deploy sagas/benefit-increase.yaml",
+        "hms-orch deploy sagas/ --dry-run     # exit code 4 if it would change something",
+    )
+)
+def deploy(
+    paths: Annotated[
+        list[str], typer.Argument(metavar="PATH...", help="Files, folders, or - for stdin.", show_default=False)
+    ],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change; exit code 4 if so.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Take warnings for errors.")] = False,
+    form: Output = Format.TEXT,
+) -> None:
+    """Validate saga files and record what holds from now on.
+
+    All files are deployed, or none.
+    """
+    from hms_orch_cli.config import load
+
+    config = load()
+    documents = list(_documents(config, paths, strict))
+    deployments = _planned(config, documents) if dry_run else _deployed(config, documents)
+    if form is Format.JSON:
+        output.as_json([_as_json(deployment) for deployment in deployments])
+    for deployment in deployments if form is Format.TEXT else ():
+        sign, style = SIGNS[deployment.change]
+        changes = f": {', '.join(deployment.changes)}" if deployment.changes else ""
+        output.result(
+            output.styled(sign, style),
+            f" {deployment.saga}  revision {deployment.revision[:12]}  {deployment.change}{changes}",
+        )
+    if dry_run and any(deployment.change != "unchanged" for deployment in deployments):
+        raise typer.Exit(WOULD_CHANGE)
+
+
+@undeploy_app.command(epilog=examples("hms-orch undeploy dol.benefit.increase.v1"))
+def undeploy(
+    saga: Annotated[str, typer.Argument(metavar="ID", help="The definition's id.", show_default=False)],
+) -> None:
+    """Let a definition start no run from now on; runs in flight go on with their revision."""
+    from hms_orch_cli.application.deploy import undeploy_append
+    from hms_orch_cli.cli.remote import Remote, find_writer
+    from hms_orch_cli.config import load
+    from hms_orch_cli.wiring import open_store
+
+    config = load()
+    writer = find_writer(config)
+    if isinstance(writer, Remote):
+        from urllib.parse import quote
+
+        writer.delete(f"/v1/definitions/{quote(saga, safe='')}")
+    else:
+        with writer:
+            store = open_store(config)
+            try:
+                _append(store, [undeploy_append(store, saga, _now_ms())])
+            finally:
+                store.close()
+    output.result(output.styled("-", "yellow"), f" {saga}  undeployed")
+
+
+def _documents(config: Config, paths: list[str], strict: bool) -> Iterator[Document]:
+    """The definitions in the files. Raises SagaFileError once all that is wrong has been said."""
+    from hms_orch_cli.cli.validate import files
+    from hms_orch_cli.errors import SagaFileError
+    from hms_orch_cli.sagafile.check import check
+    from hms_orch_cli.sagafile.report import as_text
+    from hms_orch_cli.wiring import expressions
+
+    cel = expressions()
+    known = config.services.keys()
+    checked = [(name, check(data, name, cel, services=known, strict=strict)) for name, data in files(paths)]
+    for _, each in checked:
+        if found := as_text(each.findings, each.left_out):
+            output.text(found, sys.stderr)
+    wrong = [name for name, each in checked if not each.ok]
+    if wrong:
+        raise SagaFileError(f"nothing was deployed, for errors in {', '.join(wrong)}", "correct what is named above")
+    seen: dict[str, str] = {}
+    for name, each in checked:
+        for document in each.documents:
+            if document.saga.id in seen:
+                raise SagaFileError(
+                    f"nothing was deployed: {document.saga.id} stands in {seen[document.saga.id]} and in {name}",
+                    "one definition, one file: give one of them another id",
+                )
+            seen[document.saga.id] = name
+            yield document
+    if not seen:
+        raise SagaFileError("nothing was deployed: there is no saga in these files")
+
+
+def _planned(config: Config, documents: list[Document]) -> list[Deployment]:
+    from hms_orch_cli.application.deploy import Deployment, plan
+    from hms_orch_cli.errors import StoreMissing
+    from hms_orch_cli.wiring import open_reader
+
+    try:
+        with open_reader(config) as reader:
+            return [plan(reader, each.saga.id, each.revision, each.content)[0] for each in documents]
+    except StoreMissing:
+        return [Deployment(each.saga.id, each.revision, "new", None) for each in documents]
+
+
+def _deployed(config: Config, documents: list[Document]) -> list[Deployment]:
+    from hms_orch_cli.application.deploy import Deployment, deploy_append, plan
+    from hms_orch_cli.cli.remote import Remote, find_writer
+    from hms_orch_cli.wiring import open_store
+
+    writer = find_writer(config)
+    if isinstance(writer, Remote):
+        answers = [writer.post("/v1/definitions", each.content) for each in documents]
+        return [
+            Deployment(a["saga"], a["revision"], a["change"], a.get("previous"), tuple(a.get("changes", ())))
+            for a in answers
+        ]
+    with writer:
+        store = open_store(config)
+        try:
+            plans = [(each, *plan(store, each.saga.id, each.revision, each.content)) for each in documents]
+            _append(
+                store,
+                [
+                    deploy_append(each.saga.id, each.revision, each.content, standing.version, _now_ms())
+                    for each, deployment, standing in plans
+                    if deployment.change != "unchanged"
+                ],
+            )
+        finally:
+            store.close()
+    return [deployment for _, deployment, _ in plans]
+
+
+def _append(store: EventStore, batch: list[Append]) -> None:
+    for result in store.append(batch):
+        if isinstance(result, Exception):
+            raise result
+
+
+def _as_json(deployment: Deployment) -> dict[str, object]:
+    return {
+        "saga": deployment.saga,
+        "revision": deployment.revision,
+        "change": deployment.change,
+        "previous": deployment.previous,
+        "changes": list(deployment.changes),
+    }
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
