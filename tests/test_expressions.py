@@ -67,6 +67,8 @@ def rendered(text: str, **names: Any) -> Any:
         ('duration("-90.5s")', "-90.5s"),
         ('duration("1h")', "3600s"),
         (".data.n", 3),
+        ("1 + .data.n", 4),
+        ("3 in .data.list.map(x, x + 1)", True),
         ("data.list.map(data, data + 1)", [2, 3]),
         ("secret.KEY", "s3cret"),
     ],

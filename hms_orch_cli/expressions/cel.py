@@ -1,8 +1,8 @@
 """`ports.Expressions` over cel-expr-python (cel-cpp).
 
 What has to be known of the library: a run-time error is returned as a value of type ERROR, only a limit that is
-passed is raised; a value that is no boolean is truthy; depth 32, 10,000 iterations and 100,000 characters are its own limits; an activation keeps
-what it converted, so that one is made for each evaluation. For use by one thread.
+passed is raised; a value that is no boolean is truthy; depth 32, 10,000 iterations and 100,000 characters are its own
+limits; an activation keeps what it converted, so one is made for each evaluation. For use by one thread.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ def compile_error(said: str, text: str, names: Sequence[str]) -> ExpressionError
 
 
 def runtime_error(said: str, *, hide: bool) -> ExpressionError:
-    """What the library says of an evaluation. `hide`: nothing of the values may be shown, for one of them is a secret."""
+    """What the library says of an evaluation. `hide`: nothing of the values may be shown, one of them is a secret."""
     message = said.partition(": ")[2] or said
     if hide:
         return ExpressionError("cannot be evaluated; the reason is hidden, for the expression uses a secret")

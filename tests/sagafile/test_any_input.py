@@ -54,7 +54,7 @@ def test_any_yaml_like_text_ends_in_a_result(text: str) -> None:
 
 
 @given(sagas)
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_saga_like_content_ends_in_a_result(content: Any) -> None:
     """JSON is YAML: whatever values stand under the language's own keys."""
     outcome(json.dumps(content).encode())
