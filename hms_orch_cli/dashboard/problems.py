@@ -26,6 +26,7 @@ TRACE_FRAMES: Final = 20
 TRACE_CHARACTERS: Final = 8_000
 
 _CAMEL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_UNDERSCORE: Final = re.compile("_([a-z])")
 _log = getLogger("uvicorn.error")
 
 
@@ -125,4 +126,7 @@ def _sound(value: Any) -> Any:
 
 
 def _plain(finding: object) -> Any:
-    return asdict(finding) if is_dataclass(finding) and not isinstance(finding, type) else str(finding)
+    """A finding with the names of its members as JSON has them here."""
+    if not is_dataclass(finding) or isinstance(finding, type):
+        return str(finding)
+    return {_UNDERSCORE.sub(lambda found: found[1].upper(), name): value for name, value in asdict(finding).items()}

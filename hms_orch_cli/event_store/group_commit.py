@@ -62,7 +62,6 @@ class GroupCommit:
         self._loop = asyncio.get_running_loop()
         self._limit = waiting_limit
         self._under_way = 0
-        self._seen = store.last_seq()
         self._derived: Derived | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._failure: Exception | None = None
@@ -99,10 +98,8 @@ class GroupCommit:
         return future
 
     def derive(self, derived: Derived) -> None:
-        """See `ports.Journal.derive`. The rows must hold everything whose append has returned to whoever awaited it:
-        that is the position that they count as folded to, a turn of the loop behind at most."""
-        if derived.folded_to is None:
-            derived = derived._replace(folded_to=self._seen)
+        """See `ports.Journal.derive`. The rows must hold everything that was handed to `append` before: the position
+        behind all of that is what they count as folded to."""
         self._derived = merged(self._derived, derived)
         self._wait_for_company()
 
@@ -133,79 +130,73 @@ class GroupCommit:
 
     def _write(self) -> None:
         """The writer thread."""
-        open_end = True
-        while open_end:
-            tickets: list[_Ticket] = []
-            ticket = self._queue.get()
-            while ticket is not None:
-                tickets.append(ticket)
+        ticket = self._queue.get()
+        while ticket is not None:
+            tickets = [ticket]
+            while True:
                 if len(tickets) == BATCH or self._queue.empty():
+                    following = False
                     break
                 ticket = self._queue.get()
-            open_end = ticket is not None
-            if tickets:
-                results, error = self._commit(tickets)
-                self._loop.call_soon_threadsafe(self._deliver, tickets, results, error)
+                if ticket is None or ticket.derived is not None:
+                    following = True  # derived rows open a batch: what stands before them is what they are folded to
+                    break
+                tickets.append(ticket)
+            self._loop.call_soon_threadsafe(self._deliver, tickets, *self._commit(tickets))
+            if not following:
+                ticket = self._queue.get()
         self._loop.call_soon_threadsafe(self._ended.set_result, None)
 
-    def _commit(self, tickets: Sequence[_Ticket]) -> tuple[list[int | Exception], Exception | None]:
-        """Commits the tickets; on the writer thread, or on the loop's while that one sleeps."""
+    def _commit(self, tickets: Sequence[_Ticket]) -> tuple[list[int | Exception], Exception | None, Derived | None]:
+        """Commits the tickets; on the writer thread, or on the loop's while that one sleeps. Only the first of them
+        has derived rows; they are returned with the position they are folded to."""
+        derived = tickets[0].derived
         if self._broken is not None:
-            return [], self._broken
-        derived: Derived | None = None
-        for ticket in tickets:
-            if ticket.derived is not None:
-                derived = merged(derived, ticket.derived)
+            return [], self._broken, derived
+        if derived is not None and derived.folded_to is None:
+            derived = derived._replace(folded_to=self._store.last_seq())
         try:
             results = self._store.append([t.member for t in tickets if t.member is not None], derived)
         except Exception as error:  # noqa: BLE001 a bug too has to reach those who wait, not die with the thread
             if not isinstance(error, _PASSING):
                 self._broken = error
-            return [], error
+            return [], error, derived
         self.commits += 1
-        return results, None
+        return results, None, derived
 
-    def _deliver(self, tickets: Sequence[_Ticket], results: list[int | Exception], error: Exception | None) -> None:
+    def _deliver(
+        self,
+        tickets: Sequence[_Ticket],
+        results: list[int | Exception],
+        error: Exception | None,
+        derived: Derived | None,
+    ) -> None:
         """Answers the tickets, on the loop."""
         self._under_way -= len(tickets)
         if error is not None:
-            self._fail(tickets, error)
+            self._fail(tickets, error, derived)
             return
-        seen = self._seen
         answers = iter(results)
         for ticket in tickets:
             future = ticket.future
             if future is None:
                 continue
             result = next(answers)
+            if future.done():
+                continue
             if isinstance(result, int):
-                seen = result
-                if not future.done():
-                    future.set_result(result)
-            elif not future.done():
+                future.set_result(result)
+            else:
                 future.set_exception(result)
-        # Behind the wake-ups just queued: when this runs, whoever awaited these appends has folded them.
-        self._loop.call_soon(self._note_seen, seen)
 
-    def _note_seen(self, seq: int) -> None:
-        self._seen = max(self._seen, seq)
-
-    def _fail(self, tickets: Sequence[_Ticket], error: Exception) -> None:
+    def _fail(self, tickets: Sequence[_Ticket], error: Exception, derived: Derived | None) -> None:
         if isinstance(error, _PASSING):
-            self._keep_derived(tickets)
+            if derived is not None:  # they wait for the next commit; newer ones win
+                self._derived = derived if self._derived is None else merged(derived, self._derived)
+                self._wait_for_company()
         elif self._failure is None:
             self._failure = error
             self.on_failure(error)
         for ticket in tickets:
             if ticket.future is not None and not ticket.future.done():
                 ticket.future.set_exception(error)
-
-    def _keep_derived(self, tickets: Sequence[_Ticket]) -> None:
-        """Derived rows that found no space wait for the next commit; newer ones win."""
-        kept: Derived | None = None
-        for derived in (*(ticket.derived for ticket in tickets), self._derived):
-            if derived is not None:
-                kept = merged(kept, derived)
-        self._derived = kept
-        if kept is not None:
-            self._wait_for_company()

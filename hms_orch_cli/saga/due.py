@@ -39,10 +39,7 @@ def _forward(item: Item, run: Run, now: int, owed: list[Command]) -> bool:
     if isinstance(item, Group):
         done = [_forward(inner, run, now, owed) for inner in item.items]  # side by side: each is asked
         return all(done)
-    for inner in item.items:  # one after another: the first that is not done is where the run stands
-        if not _forward(inner, run, now, owed):
-            return False
-    return True
+    return all(_forward(inner, run, now, owed) for inner in item.items)
 
 
 def _owe(step: Step, op: Op, progress: Progress, now: int, owed: list[Command]) -> None:

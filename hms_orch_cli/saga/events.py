@@ -303,17 +303,13 @@ def to_data(fact: RunFact, saga_id: str, saga: str) -> dict[str, Any]:
 def from_data(kind: str, data: Mapping[str, Any], at: int) -> RunFact:
     """The fact that `to_data` wrote under the wire name `kind`. Raises KeyError for a type that is no run fact."""
     fact = RUN_FACTS[kind]
-    values: list[Any] = [at]
-    for name in _MEMBERS[fact]:
-        if name == "step":
-            values.append(data["step"]["name"])
-        elif name == "event":
-            values.append(EventRef(**data["event"]))
-        elif name == "context":
-            values.append(data["step"].get("context"))
-        else:
-            values.append(data.get(name))
-    return fact(*values)
+    members = _MEMBERS[fact]
+    if members[0] == "step":
+        step = data["step"]
+        data = {**data, "step": step["name"], "context": step.get("context")}
+    elif "event" in members:
+        data = {**data, "event": EventRef(**data["event"])}
+    return fact._make((at, *map(data.get, members)))
 
 
 def is_reserved(event_type: str) -> bool:

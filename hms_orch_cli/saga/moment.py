@@ -13,6 +13,7 @@ def rfc3339(at_ms: int) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{millis:03d}Z"
 
 
+@lru_cache(maxsize=64)
 def from_rfc3339(text: str) -> int:
     """Milliseconds since 1970. Raises ValueError for text that is no RFC 3339 time."""
     moment = datetime.fromisoformat(text)

@@ -170,42 +170,52 @@ async def test_derived_rows_that_nothing_takes_along_are_written_by_themselves(m
 
 
 async def test_derived_rows_never_get_ahead_of_the_events_appended_before() -> None:
-    """Neither in the log's order nor in the position that they claim to be folded to."""
+    """They are written behind those events, and count as folded to exactly them."""
     store = Gate()
     journal = GroupCommit(store)
     first = await store.shut(journal)
-    unseen = journal.append("run/unseen", [event("u")], 0)
+    before = journal.append("run/before", [event("b"), event("c")], 0)
     journal.derive(Derived([row("01")]))
     later = journal.append("run/later", [event("l")], 0)
+    last = journal.append("run/last", [event("z")], 0)
     assert store.run_rows() == []
     store.open.set()
-    await asyncio.gather(first, unseen, later)
+    assert await asyncio.gather(first, before, later, last) == [1, 3, 4, 5]
     assert store.run_rows() == [row("01")]
-    assert store.folded_to() == 0, "nothing had returned to its caller when the rows were made"
+    assert store.folded_to() == 3
     journal.derive(Derived())
     await journal.close()
-    assert store.folded_to() == 3
+    assert store.folded_to() == 5
 
 
-async def test_an_append_counts_as_folded_only_once_its_caller_has_gone_on() -> None:
-    """A start folds from that position on: a row that claims too much loses a run."""
-    store = Gate()
+async def test_what_a_caller_has_handed_over_is_what_its_rows_are_folded_to() -> None:
+    """A start folds from that position on: rows that claim too much lose facts, totals that claim too little count
+    them twice."""
+    store = MemoryStore()
     journal = GroupCommit(store)
-    folded: set[int] = set()
-    claims: list[tuple[int, set[int]]] = []
+    handed_over = 0
+    claims: list[tuple[int, int]] = []
+    told = store.append
+
+    def watched(batch: Sequence[Append], derived: Derived | None = None) -> list[int | Exception]:
+        if derived is not None and "handed" in derived.marks:
+            claims.append((int(derived.marks["handed"]), derived.folded_to or 0))
+        return told(batch, derived)
+
+    store.append = watched  # type: ignore[method-assign]
 
     async def caller(n: int) -> None:
+        nonlocal handed_over
         for version in range(20):
-            folded.add(await journal.append(f"run/{n}", [event(f"{n}.{version}")], version))
-            journal.derive(Derived())
-            claims.append((journal._derived.folded_to or 0 if journal._derived else 0, set(folded)))
+            pending = journal.append(f"run/{n}", [event(f"{n}.{version}")], version)
+            handed_over += 1
+            journal.derive(Derived((), {"handed": str(handed_over)}))
+            await pending
 
     await asyncio.gather(*(caller(n) for n in range(8)))
     await journal.close()
-    assert len(claims) == 160
-    for claimed, known in claims:
-        assert set(range(1, claimed + 1)) <= known
-    assert max(claimed for claimed, _ in claims) > 100
+    assert len(claims) > 10
+    assert all(handed == folded_to for handed, folded_to in claims)
 
 
 async def test_a_lonely_append_is_committed_inline_where_that_is_allowed() -> None:
