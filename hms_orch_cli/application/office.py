@@ -31,7 +31,7 @@ class Gauges(NamedTuple):
     oldest_unfinished_ms: int
     calls_in_flight: int
     backlog: int
-    """events in the log that have not met the definitions yet"""
+    """positions of the log from the first event that has not met the definitions yet; 0 if all have"""
 
 
 class Office:
@@ -142,8 +142,13 @@ class Office:
             in_flight=self._reader.count_by_state(),
             oldest_unfinished_ms=now - oldest,
             calls_in_flight=self._orchestrator.gate.taken,
-            backlog=max(0, self._reader.last_seq() - self._orchestrator.projection.dispatched),
+            backlog=self._backlog(),
         )
+
+    def _backlog(self) -> int:
+        dispatched = self._orchestrator.projection.dispatched
+        waits = self._reader.read_all(dispatched, 1, arrivals=True)  # what lies behind may be runs' own events alone
+        return self._reader.last_seq() - dispatched if waits else 0
 
     def objection(self) -> str:
         """Why it is not ready for work; empty if it is."""
