@@ -22,7 +22,10 @@ ROWS: Final = 100
 LIVE_S: Final = 0.5
 """Seconds between two looks whether the log has grown."""
 
-SHOWN_STATES: Final = tuple(state for state in STATES if state != "SKIPPED")
+USUAL_STATES: Final = ("RUNNING", "COMPLETED", "FAILED", "STUCK")
+"""Those that the page always offers; the others when a run is in them."""
+
+SHOWN_STATES: Final = (*USUAL_STATES, *(state for state in STATES if state not in (*USUAL_STATES, "SKIPPED")))
 
 EMPTY: Final = """<section class="empty">
 <h2>Nothing has run yet</h2>
@@ -93,9 +96,8 @@ def _unfinished(office: Office) -> dict[str, int]:
 
 
 def _filters(saga: str | None, states: list[str], counts: dict[str, int]) -> str:
-    """A row of links; the states that nothing is in are left out, but not those that most look for."""
-    usual = ("RUNNING", "COMPLETED", "FAILED", "STUCK")
-    shown = [state for state in SHOWN_STATES if state in usual or state in states or counts.get(state)]
+    """A row of links, with the number of runs in a state that is no end."""
+    shown = [state for state in SHOWN_STATES if state in USUAL_STATES or state in states or counts.get(state)]
     links = [_filter("all", saga, None, not states, 0)]
     links += [_filter(state.lower(), saga, state, states == [state], counts.get(state, 0)) for state in shown]
     chosen = ""

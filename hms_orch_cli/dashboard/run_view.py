@@ -123,20 +123,25 @@ def _step_line(step: dict[str, Any]) -> str:
 def _event(event: Event) -> str:
     data = _pretty(event.data)
     more = f"<details><summary>data</summary><pre>{data}</pre></details>" if data else ""
-    step, time = _step_of(event.data), text(event.time, 40)
+    told, time = _told(event.data), text(event.time, 40)
     return (
         f'<li><time datetime="{time}" title="{time}">{text(event.time[11:23], 20)}</time>'
-        f'<div><b>{text(event.type, 200)}</b> <span class="how">{text(step, 130)}</span>{more}</div>'
+        f'<div><b>{text(event.type, 200)}</b> <span class="how">{text(told, 300)}</span> {more}</div>'
         f"<small>{event.seq}</small></li>"
     )
 
 
-def _step_of(data: str | None) -> str:
+def _told(data: str | None) -> str:
+    """What an event is about, in a line: the step, which attempt, and what was said."""
     value = orjson.loads(data) if data else None
-    step = value.get("step") if isinstance(value, dict) else None
-    if isinstance(step, dict):
-        step = step.get("name")
-    return step if isinstance(step, str) else ""
+    if not isinstance(value, dict):
+        return ""
+    step = value.get("step")
+    name = step.get("name") if isinstance(step, dict) else step
+    attempt = value.get("attempt")
+    again = f"attempt {attempt}" if isinstance(attempt, int) and attempt > 1 else None
+    said = value.get("summary") or value.get("reason")
+    return " · ".join(words for words in (name, again, said) if isinstance(words, str) and words)
 
 
 def _pretty(data: str | None) -> str:
