@@ -5,6 +5,7 @@
     ├── ConfigError               hms-orch.toml or an HMS_* variable is wrong       exit 1
     ├── SagaFileError             a saga file does not pass validation              exit 1
     ├── EventRefused              an event cannot be taken as it is                 exit 1
+    │   ├── EventTooLarge         its data is over the limit                        exit 1
     │   └── EventConflict         the same source and id came before, other data    exit 1
     ├── NotFound                  no run, definition, service or item of that name  exit 1
     ├── NotAllowed                the request does not fit the state it meets       exit 1
@@ -68,6 +69,12 @@ class SagaFileError(HmsError):
 
 class EventRefused(HmsError):
     """An event cannot be taken as it is."""
+
+
+class EventTooLarge(EventRefused):
+    """The data of an event is over the limit."""
+
+    http_status = 413
 
 
 class EventConflict(EventRefused):

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import orjson
 
-from hms_orch_cli.errors import EventRefused
+from hms_orch_cli.errors import EventRefused, EventTooLarge
 from hms_orch_cli.ports import NewEvent
 from hms_orch_cli.saga.events import is_reserved
 from hms_orch_cli.saga.moment import from_rfc3339, rfc3339
@@ -116,7 +116,7 @@ def _content_type(attributes: Mapping[str, Any]) -> str | None:
 
 def _data(text: str | None, limit: int) -> str | None:
     if text is not None and len(text) > limit // 4 and (size := len(text.encode())) > limit:
-        raise EventRefused(
+        raise EventTooLarge(
             f"the data has {size} bytes; the limit is {limit}", "keep large content elsewhere and send where it is"
         )
     return text
