@@ -10,6 +10,7 @@ import apsw
 import pytest
 
 from hms_orch_cli.errors import LogTampered, NotAllowed, StoreMissing, StoreUnwritable
+from hms_orch_cli.event_store import backup as backup_module
 from hms_orch_cli.event_store.backup import backup
 from hms_orch_cli.event_store.chain import Anchor, verify
 from hms_orch_cli.event_store.sqlite import SqliteStore
@@ -57,6 +58,19 @@ def test_it_never_replaces_a_file(path: Path, tmp_path: Path) -> None:
             backup(path, tmp_path / name)
         assert error.value.hint
         assert (tmp_path / name).read_bytes() == before
+
+
+def test_not_even_one_that_came_while_it_was_made(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def copy(reader: SqliteReader, partial: Path) -> None:
+        original(reader, partial)
+        (tmp_path / "copy.db").write_text("mine")
+
+    original = backup_module._copy
+    monkeypatch.setattr(backup_module, "_copy", copy)
+    with pytest.raises(NotAllowed, match="exists already"):
+        backup(path, tmp_path / "copy.db")
+    assert (tmp_path / "copy.db").read_text() == "mine"
+    assert sorted(os.listdir(tmp_path)) == ["copy.db", "hms"]
 
 
 def test_it_does_not_vouch_for_a_log_that_was_tampered_with(path: Path, tmp_path: Path) -> None:

@@ -123,6 +123,25 @@ def test_after_a_failed_fsync_nothing_more_is_written_to_the_disk(tmp_path: Path
     assert reopened(tmp_path / "events.db")[:2] == ["run/0", "run/1"]
 
 
+def test_a_checkpoint_that_fails_stops_the_store_though_its_append_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that recovers at once included: the pages it lost are never written again."""
+    monkeypatch.setattr(sqlite_module, "CHECKPOINT_PAGES", 1)
+    fault = sync_fault()
+    disk = FaultyDisk("faulty-checkpoint", fault)
+    store = SqliteStore(tmp_path / "events.db", vfs="faulty-checkpoint")
+    fault.at = fault.calls + 2  # the first is the commit's own
+    assert store.append([one("run/0", 0)]) == [1]
+    assert fault.after_fault, "the fault has hit"
+    fault.at = 0
+    with pytest.raises(StoreFailed, match="checkpoint"):
+        store.append([one("run/1", 0)])
+    store.close()
+    disk.unregister()
+    assert reopened(tmp_path / "events.db") == ["run/0"]
+
+
 def test_a_full_file_refuses_and_takes_more_once_there_is_space(tmp_path: Path) -> None:
     """Space is what SQLite may use: max_page_count. (On a full tmpfs: the next test.)"""
     store = SqliteStore(tmp_path / "events.db")

@@ -62,6 +62,7 @@ async def test_all_that_waits_behind_a_commit_shares_the_next_one() -> None:
     first = await store.shut(journal)
     rest = [journal.append(f"run/{n}", [event(str(n))], 0) for n in range(100)]
     assert journal.waiting == 101
+    await asyncio.sleep(0)
     store.open.set()
     assert await first == 1
     assert await asyncio.gather(*rest) == list(range(2, 102))
@@ -72,6 +73,7 @@ async def test_all_that_waits_behind_a_commit_shares_the_next_one() -> None:
 
 async def test_a_commit_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(group_commit, "BATCH", 10)
+    monkeypatch.setattr(group_commit, "GATHERED", 10)
     store = Gate()
     journal = GroupCommit(store)
     await store.shut(journal)
@@ -279,8 +281,12 @@ async def test_a_caller_that_gives_up_takes_nobody_with_it() -> None:
     store = Gate()
     journal = GroupCommit(store)
     await store.shut(journal)
-    gone, stays = (asyncio.ensure_future(journal.append(f"run/{n}", [event(str(n))], 0)) for n in range(2))
+    gone, refused, stays = (
+        asyncio.ensure_future(journal.append(stream, [event("e")], at))
+        for stream, at in (("run/gone", 0), ("run/gone", 0), ("run/stays", 0))
+    )
     gone.cancel()
+    refused.cancel()
     store.open.set()
     assert await stays == 3, "what was given up on is in the log all the same"
     await journal.close()

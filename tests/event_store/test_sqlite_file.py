@@ -18,8 +18,9 @@ from hms_orch_cli.event_store.chain import verify
 from hms_orch_cli.event_store.files import refuse_network
 from hms_orch_cli.event_store.sqlite import SqliteStore
 from hms_orch_cli.event_store.sqlite_reader import SqliteReader
+from hms_orch_cli.ports import Derived
 
-from .making import one
+from .making import one, row
 
 
 def mode(path: Path) -> int:
@@ -217,6 +218,34 @@ def test_a_network_filesystem_is_refused_by_name(tmp_path: Path, folder: str, ki
 
 def test_where_the_system_tells_nothing_of_mounts_any_folder_will_do(tmp_path: Path) -> None:
     refuse_network(tmp_path, tmp_path / "not there")
+
+
+def test_a_snapshot_is_one_moment_all_along(tmp_path: Path) -> None:
+    with SqliteStore(tmp_path / "events.db") as store, SqliteReader(tmp_path / "events.db") as reader:
+        store.append([one("run/1", 0)])
+        with reader.snapshot() as view:
+            store.append([one("run/2", 0)], Derived([row("01")]))
+            assert (view.last_seq(), view.run_row("01")) == (1, None)
+            assert (reader.last_seq(), reader.run_row("01")) == (2, row("01"))
+            assert len(view.read_all(0, 10)) == 1
+        with reader.snapshot() as view:
+            assert view.last_seq() == 2
+
+
+def test_a_long_reader_does_not_stop_the_writer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its checkpoints do what they can, and catch up once the reader is gone."""
+    monkeypatch.setattr(sqlite_module, "CHECKPOINT_PAGES", 20)
+    with SqliteStore(tmp_path / "events.db") as store:
+        store.append([one("run/0", 0)])
+        with store.snapshot() as view:
+            for n in range(1, 50):
+                store.append([one(f"run/{n}", 0)])
+            assert (view.last_seq(), store.last_seq()) == (1, 50)
+        wal = (tmp_path / "events.db-wal").stat().st_size
+        for n in range(50, 100):
+            store.append([one(f"run/{n}", 0)])
+        after = (tmp_path / "events.db-wal").stat().st_size
+        assert after < wal + 10 * 4096, "used again from its beginning"
 
 
 def test_two_writers_on_one_file_stay_in_order_even_without_the_lock(tmp_path: Path) -> None:
