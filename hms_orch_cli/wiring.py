@@ -54,6 +54,10 @@ def expressions() -> Expressions:
     return CelExpressions()
 
 
+CROWD: Final = 8
+"""Runs under way from which on their appends wait for one another."""
+
+
 class Works(NamedTuple):
     """A running orchestrator with what belongs to it."""
 
@@ -101,6 +105,7 @@ def assemble(
         calls_per_service=config.calls_per_service,
     )
     journal.inline = lambda: orchestrator.runner.in_flight <= 1
+    journal.crowded = lambda: orchestrator.runner.in_flight > CROWD
     office = Office(
         orchestrator,
         journal,
