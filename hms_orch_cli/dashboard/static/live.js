@@ -3,6 +3,7 @@
 
 const pause = 1000; // milliseconds between two refreshes at least
 const main = () => document.getElementById("live");
+const inUse = () => main().contains(document.activeElement) || main().querySelector("details[open]");
 let asked = false;
 let busy = false;
 
@@ -17,7 +18,7 @@ async function refresh() {
     const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const fresh = page.getElementById("live");
-    if (answer.ok && fresh && !main().contains(document.activeElement)) {
+    if (answer.ok && fresh && !inUse()) {
       document.title = page.title;
       document.querySelector(".light").replaceWith(page.querySelector(".light"));
       main().replaceWith(fresh);

@@ -1,0 +1,178 @@
+"""POST /v1/events: what is taken, what is refused, and that a refusal leaves the log as it was."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pytest
+
+from tests.dashboard.house import EVENT_BYTES, House, event
+
+STRUCTURED = "application/cloudevents+json"
+BATCH = "application/cloudevents-batch+json"
+MIB = 1 << 20
+
+BINARY = {"ce-specversion": "1.0", "ce-id": "b1", "ce-source": "tests", "ce-type": "order.placed"}
+
+
+async def post(house: House, body: Any, media: str | None = STRUCTURED, **headers: str) -> Any:
+    raw = body if isinstance(body, bytes) else orjson.dumps(body)
+    told = {name.replace("_", "-"): value for name, value in headers.items()}
+    return await house.client.post(
+        "/v1/events", content=raw, headers={**({"content-type": media} if media else {}), **told}
+    )
+
+
+@pytest.mark.parametrize("media", [STRUCTURED, "application/json", "application/cloudevents+json; charset=utf-8"])
+async def test_a_structured_event_is_taken(house: House, media: str) -> None:
+    answer = await post(house, event(1, subject="s", comment="an extension"), media)
+    assert (answer.status_code, answer.json()) == (202, {"position": 1, "duplicate": False})
+    (kept,) = house.store.read_all(0, 10)
+    assert (kept.id, kept.subject, kept.data, kept.extensions) == ("e1", "s", '{"n":1}', '{"comment":"an extension"}')
+
+
+async def test_a_binary_event_is_taken_as_it_is_written(house: House) -> None:
+    headers = {
+        **BINARY,
+        "ce-subject": "%C3%BCber",
+        "ce-comment": '"quoted \\" text"',
+        "content-type": "application/json",
+    }
+    answer = await house.client.post("/v1/events", content=b'{ "n":  1 }', headers=headers)
+    assert answer.status_code == 202, answer.text
+    (kept,) = house.store.read_all(0, 10)
+    assert (kept.id, kept.data, kept.subject, kept.datacontenttype) == ("b1", '{ "n":  1 }', "über", "application/json")
+    assert kept.extensions == '{"comment":"quoted \\" text"}'
+
+
+async def test_a_binary_event_may_have_no_data(house: House) -> None:
+    answer = await house.client.post("/v1/events", headers=BINARY)
+    assert answer.status_code == 202
+    assert house.store.read_all(0, 10)[0].data is None
+
+
+async def test_a_second_time_is_answered_with_the_first_position(house: House) -> None:
+    await post(house, event(1))
+    answer = await post(house, event(1))
+    assert (answer.status_code, answer.json()) == (202, {"position": 1, "duplicate": True})
+    assert house.store.last_seq() == 1
+
+
+async def test_the_same_id_with_other_data_is_a_conflict(house: House) -> None:
+    await post(house, event(1))
+    answer = await post(house, event(1, data={"n": 2}))
+    assert answer.status_code == 409
+    assert answer.json()["type"] == "urn:hms-orch:problem:event-conflict"
+    assert house.store.last_seq() == 1
+
+
+async def test_a_batch_is_answered_in_its_order(house: House) -> None:
+    answer = await house.publish(event(1), event(2), event(1))
+    assert answer.status_code == 202
+    assert answer.json() == {
+        "positions": [1, 2, 1],
+        "events": [
+            {"position": 1, "duplicate": False},
+            {"position": 2, "duplicate": False},
+            {"position": 1, "duplicate": True},
+        ],
+    }
+
+
+async def test_an_empty_batch_is_no_mistake(house: House) -> None:
+    answer = await house.publish()
+    assert (answer.status_code, answer.json()) == (202, {"positions": [], "events": []})
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [event(2, type=None), event(2, specversion="0.3"), event(2, type="saga.started"), "text", event(2, time="now")],
+)
+async def test_a_batch_with_a_bad_member_takes_nothing_and_names_it(house: House, bad: Any) -> None:
+    answer = await house.publish(event(0), event(1), bad, event(3))
+    assert answer.status_code == 400
+    assert answer.json()["index"] == 2
+    assert "event 2 of the batch" in answer.json()["detail"]
+    assert house.store.last_seq() == 0
+
+
+REFUSED: dict[str, tuple[Any, str | None, int, str]] = {
+    "no type": (event(type=None), STRUCTURED, 400, "type"),
+    "no id": (event(id=None), STRUCTURED, 400, "id"),
+    "no source": (event(source=None), STRUCTURED, 400, "source"),
+    "no specversion": (event(specversion=None), STRUCTURED, 400, "specversion"),
+    "other specversion": (event(specversion="0.3"), STRUCTURED, 400, "0.3"),
+    "the type is a number": (event(type=5), STRUCTURED, 400, "type"),
+    "reserved type": (event(type="saga.completed"), STRUCTURED, 400, "orchestrator's own"),
+    "reserved type of people": (event(type="hitl.decided"), STRUCTURED, 400, "orchestrator's own"),
+    "control character": (event(id="a\nb"), STRUCTURED, 400, "control"),
+    "time": (event(time="yesterday"), STRUCTURED, 400, "RFC 3339"),
+    "binary data": (event(data=None, data_base64="AAAA"), STRUCTURED, 400, "binary"),
+    "not JSON": (b"{'a': 1}", STRUCTURED, 400, "JSON"),
+    "not UTF-8": (b'{"a": "\xff"}', STRUCTURED, 400, "JSON"),
+    "no body": (b"", STRUCTURED, 400, "JSON"),
+    "an array as one event": ([event()], STRUCTURED, 400, "object"),
+    "one event as a batch": (event(), BATCH, 400, "array"),
+    "deep": (b"[" * 100_000, BATCH, 400, "JSON"),
+    "text": (event(), "text/plain", 415, "text/plain"),
+    "a form": (b"a=b", "application/x-www-form-urlencoded", 415, "form"),
+    "avro": (b"x", "application/cloudevents+avro", 415, "avro"),
+    "no content type": (event(), None, 415, "''"),
+    "too much data": (event(data="x" * (EVENT_BYTES + 1)), STRUCTURED, 413, str(EVENT_BYTES)),
+    "10 MB": (event(data="x" * (10 * MIB)), STRUCTURED, 413, "limit"),
+    "10 MB as a batch": ([event(data="x" * (10 * MIB))], BATCH, 413, "limit"),
+    "1001 events": ([event(n) for n in range(1001)], BATCH, 413, "1001"),
+}
+
+
+@pytest.mark.parametrize(("body", "media", "status", "word"), REFUSED.values(), ids=REFUSED)
+async def test_what_is_refused_leaves_no_trace(
+    house: House, body: Any, media: str | None, status: int, word: str
+) -> None:
+    answer = await post(house, body, media)
+    problem = answer.json()
+    assert answer.status_code == problem["status"] == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert {"type", "title", "detail", "hint"} <= problem.keys()
+    assert word in problem["detail"], problem
+    assert house.store.last_seq() == 0
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "status"),
+    [
+        ({"ce-specversion": "2.0"}, b"{}", 400),
+        ({"ce-id": ""}, b"{}", 400),
+        ({"ce-type": "saga.started"}, b"{}", 400),
+        ({"ce-subject": "%ff"}, b"{}", 400),
+        ({"ce-loud-name": "x"}, b"{}", 400),
+        ({}, b"not json", 400),
+        ({"content-type": "text/xml"}, b"<a/>", 400),
+        ({}, b"[" + b"1," * EVENT_BYTES + b"1]", 413),
+    ],
+)
+async def test_a_bad_binary_event_is_refused(house: House, headers: dict[str, str], body: bytes, status: int) -> None:
+    answer = await house.client.post("/v1/events", content=body, headers={**BINARY, **headers})
+    assert answer.status_code == status, answer.text
+    assert house.store.last_seq() == 0
+
+
+async def test_a_body_without_a_length_is_cut_off_at_the_limit(house: House) -> None:
+    sent = 0
+
+    async def endless() -> Any:
+        nonlocal sent
+        while sent < 100 * MIB:
+            sent += MIB
+            yield b" " * MIB
+
+    answer = await house.client.post("/v1/events", content=endless(), headers={"content-type": BATCH})
+    assert answer.status_code == 413
+    assert sent <= 10 * MIB
+
+
+async def test_a_coded_body_is_not_unpacked(house: House) -> None:
+    answer = await post(house, event(), content_encoding="gzip")
+    assert answer.status_code == 415
+    assert house.store.last_seq() == 0
