@@ -90,8 +90,8 @@ def classify(
 def _call(status: int, answer: Answer) -> Verdict:
     if status == 429 or (status == 503 and answer.retry_after_ms is not None):
         return Verdict.RETRY
-    if status in (303, 408) or status in range(500, 600):
-        return Verdict.UNKNOWN
+    if status in (303, 408) or status not in range(300, 500):
+        return Verdict.UNKNOWN  # a status that HTTP does not know, too: every doubt is unknown
     if status in (401, 403):
         return Verdict.UNAUTHORIZED
     if status == 409 and key_in_flight(answer.problem_type):
@@ -103,7 +103,7 @@ def _call(status: int, answer: Answer) -> Verdict:
 def _undo(status: int, answer: Answer, call_unknown: bool) -> Verdict:
     if status == 410 or (status == 404 and call_unknown):
         return Verdict.SUCCESS
-    if status in (303, 401, 403, 408, 429) or status in range(500, 600):
+    if status in (303, 401, 403, 408, 429) or status not in range(300, 500):
         return Verdict.RETRY
     if status == 409 and key_in_flight(answer.problem_type):
         return Verdict.RETRY
