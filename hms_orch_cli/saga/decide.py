@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from hms_orch_cli.saga.compensation import is_undone, next_undos
+from hms_orch_cli.saga.compensation import is_undone, needs_undo, next_undos
 from hms_orch_cli.saga.definition import Group, Item, Step
 from hms_orch_cli.saga.due import deadline_of, in_flight, is_announced, patience
 from hms_orch_cli.saga.events import (
@@ -98,7 +98,9 @@ def _on_attempt(run: Run, happened: Attempt, now: int) -> list[RunFact]:
 
 def _on_undo_attempt(run: Run, step: Step, happened: Attempt, now: int) -> list[RunFact]:
     before = run.undos.get(step.name, PENDING)
-    if run.status is not Status.COMPENSATING or step.compensate is None:
+    if run.status is not Status.COMPENSATING or in_flight(run):
+        return []
+    if step.compensate is None or not needs_undo(step, run.calls.get(step.name, PENDING)):
         return []
     if before.phase not in (Phase.PENDING, Phase.RETRYING, Phase.RUNNING):
         return []
@@ -125,7 +127,7 @@ def _on_answer(run: Run, happened: Answered, now: int) -> list[RunFact]:
         return []  # late: another attempt has taken its place, or its outcome is decided
     step = run.saga.steps[happened.step]
     if happened.verdict in (Verdict.IN_PROGRESS, Verdict.AGAIN):
-        if happened.op == "call" and run.cause in ("cancel", "deadline"):
+        if happened.op == "call" and _hurries(run, step.name):
             return [_given_up(step, True, happened, now)]
         if before.phase is Phase.ACCEPTED and happened.location in (None, before.location):
             return []
@@ -145,13 +147,20 @@ def _call_answered(run: Run, step: Step, before: Progress, happened: Answered, n
             return _again(run, step, before, happened, now, "unknown")
         case Verdict.RETRY:
             return _again(run, step, before, happened, now, "retry")
-        case Verdict.UNAUTHORIZED if not before.fresh_token:
+        case Verdict.UNAUTHORIZED if _may_ask_anew(run, step, before):
             status = happened.status or None
             return [
                 StepRetrying(now, step.name, "call", happened.attempt, "unauthorized", happened.reason, now, status)
             ]
         case _:
             return [_given_up(step, before.unknown, happened, now)]
+
+
+def _may_ask_anew(run: Run, step: Step, before: Progress) -> bool:
+    """Whether a refused token leads to one more attempt: never of what was accepted, since each poll of a 202 is asked
+    with a fresh token as it is, and never in a run that is on its way back in a hurry."""
+    polled = before.phase is Phase.ACCEPTED and before.status == 202
+    return not before.fresh_token and not polled and not _hurries(run, step.name)
 
 
 def _undo_answered(run: Run, step: Step, before: Progress, happened: Answered, now: int) -> list[RunFact]:
@@ -300,8 +309,8 @@ def _end_waits(run: Run, now: int) -> Iterator[RunFact]:
     for name, call in run.calls.items():
         if call.phase not in (Phase.RETRYING, Phase.ACCEPTED, Phase.CHECKING) or not _hurries(run, name):
             continue
-        if run.cause == "step" and call.phase is not Phase.RETRYING:
-            continue  # a sibling's 202 settles, whatever the group says
+        if run.cause == "step" and call.phase is Phase.CHECKING:
+            continue  # a question under way, no wait: it settles
         unknown = call.unknown or call.phase is not Phase.RETRYING
         reason = call.reason or "given up: the run turned back"
         yield StepFailed(now, name, call.attempt, _word(unknown), unknown, reason, call.status or None)
@@ -314,24 +323,22 @@ def _hurries(run: Run, name: str) -> bool:
 
 
 def _is_cancelled(run: Run, name: str) -> bool:
-    """Whether the innermost group that `name` shares with a failed step says `cancel`."""
+    """Whether a group around the step says `cancel` and another of its branches has failed."""
     failed = {other for other, call in run.calls.items() if call.phase in (Phase.FAILED, Phase.UNKNOWN)}
-    groups = _groups_around(run.saga.body, name)
-    for group, members in reversed(groups):
-        if members & failed:
-            return group.on_sibling_failure == "cancel"
-    return False
+    return any(
+        group.on_sibling_failure == "cancel" and failed & others for group, others in _around(run.saga.body, name)
+    )
 
 
-def _groups_around(item: Item, name: str) -> list[tuple[Group, frozenset[str]]]:
-    """The groups that contain a step, outermost first, each with the names in it."""
+def _around(item: Item, name: str) -> list[tuple[Group, frozenset[str]]]:
+    """The groups that contain a step, outermost first, each with the steps of its other branches."""
     if isinstance(item, Step):
         return []
     for inner in item.items:
         names = _names(inner)
         if name in names:
-            around = _groups_around(inner, name)
-            return [(item, _names(item)), *around] if isinstance(item, Group) else around
+            around = _around(inner, name)
+            return [(item, _names(item) - names), *around] if isinstance(item, Group) else around
     return []
 
 
