@@ -1,0 +1,1 @@
+"""Events become runs, and runs end."""
