@@ -49,8 +49,11 @@ retry:
 timeoutMs: 300000
 """
 
-TOKEN = "Bearer " + "x" * 293
+TOKEN = "Bearer " + "x" * 436
 """As long as a signed token, but made once: the loops beside the product sign nothing."""
+
+CALLBACK = "http://localhost:58993/v1/callbacks/" + "c" * 118
+"""As long as the address that an attempt gets."""
 
 
 def saga_id(number: int) -> str:
@@ -66,7 +69,7 @@ def body(run: str, step: Step, context: dict[str, Any], op: str = "call", result
         "step": step.name,
         "op": op,
         "attempt": 1,
-        "callback": "http://127.0.0.1:7600/v1/callbacks/" + "c" * 80,
+        "callback": CALLBACK,
         "data": DATA,
         "event": {"id": run, "source": "hms-bus", "type": TRIGGER, "time": "2026-01-01T00:00:00.000Z"},
         "context": context,
@@ -83,4 +86,7 @@ def headers(run: str, step: Step, op: str = "call") -> dict[str, str]:
         "Idempotency-Key": f'"{run}:{step.name}:{op}"',
         "traceparent": "00-" + "a" * 32 + "-" + "b" * 16 + "-01",
         "Content-Type": "application/json",
+        "User-Agent": "hms-orch",
+        "Accept": "application/json, */*",
+        "Accept-Encoding": "identity",
     }
