@@ -15,6 +15,8 @@ from typing import Final
 
 from hms_orch_cli.participant.forbidden import is_forbidden_address
 
+_BOUND: Final = 1_000
+"""Names remembered; saga files name a handful."""
 GOOD_FOR_S: Final = 10
 """How long an answer is believed; a name that is called often is asked for this often."""
 
@@ -43,5 +45,7 @@ class Resolver:
         for *_, address in found:
             if is_forbidden_address(ip_address(str(address[0]).partition("%")[0])):
                 return f"the name {host} leads to {address[0]}, a link-local or metadata address; such are refused"
+        if len(self._good_until) >= _BOUND:
+            self._good_until.clear()
         self._good_until[host] = time.monotonic() + GOOD_FOR_S
         return ""
