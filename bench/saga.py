@@ -49,7 +49,7 @@ retry:
 timeoutMs: 300000
 """
 
-TOKEN = "Bearer " + "x" * 436
+TOKEN = "Bearer " + "x" * 470
 """As long as a signed token, but made once: the loops beside the product sign nothing."""
 
 CALLBACK = "http://localhost:58993/v1/callbacks/" + "c" * 118
