@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import orjson
 
-from hms_orch_cli.errors import EventConflict, VersionConflict
+from hms_orch_cli.errors import EventConflict, HmsError, VersionConflict
 from hms_orch_cli.ports import Append, EventStore, Journal, LogReader, NewEvent
 
 
@@ -41,8 +41,8 @@ async def publish_live(journal: Journal, reader: LogReader, events: Sequence[New
     for appended in pending:
         try:
             results.append(await appended)
-        except VersionConflict as conflict:
-            results.append(conflict)
+        except HmsError as error:  # raised below, once every one of them has ended
+            results.append(error)
     return [_settled(reader, event, result) for event, result in zip(events, results, strict=True)]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import traceback
 from collections.abc import Mapping
@@ -80,6 +81,9 @@ class Bugs:
             await self._app(scope, receive, note)
         except ClientDisconnect:
             return  # nobody is left to answer
+        except asyncio.CancelledError:  # only the server's own stop cancels a request, and ends its task after this
+            if not started:
+                await problem_of(NotReady("the server stops", "send it again"))(scope, receive, send)
         except Exception as error:  # noqa: BLE001  # whatever it is, it must neither leak nor end the server
             trace = "".join(traceback.format_exception(error, limit=-TRACE_FRAMES))
             _log.error("%s %s failed\n%s", scope["method"], _path(scope), trace[-TRACE_CHARACTERS:])

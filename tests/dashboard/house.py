@@ -106,11 +106,11 @@ class House(NamedTuple):
 
 @asynccontextmanager
 async def open_house(
-    host: str = "127.0.0.1", tokens: Sequence[str] = (), public_url: str | None = None
+    host: str = "127.0.0.1", tokens: Sequence[str] = (), public_url: str | None = None, *, waiting: int = 32_768
 ) -> AsyncIterator[House]:
-    """A running one."""
+    """A running one; its journal takes so many appends at a time."""
     store = MemoryStore()
-    journal = GroupCommit(store)
+    journal = GroupCommit(store, waiting_limit=waiting)
     participants = FakeParticipants()
     cel = CelExpressions()
     clock = SystemClock()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 import orjson
 import pytest
 
-from tests.dashboard.house import EVENT_BYTES, House, event
+from tests.dashboard.house import EVENT_BYTES, House, event, open_house
 
 STRUCTURED = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
@@ -176,3 +177,15 @@ async def test_a_coded_body_is_not_unpacked(house: House) -> None:
     answer = await post(house, event(), content_encoding="gzip")
     assert answer.status_code == 415
     assert house.store.last_seq() == 0
+
+
+async def test_too_much_at_a_time_is_told_and_may_be_sent_again(caplog: pytest.LogCaptureFixture) -> None:
+    async with open_house(waiting=2) as house:
+        refused = await house.publish(*(event(n) for n in range(5)))
+        assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
+        gc.collect()  # an error that nobody took would be logged now
+        assert not caplog.records
+        answers = [await house.publish(event(n)) for n in range(5)]
+        assert [answer.json()["events"][0] for answer in answers] == [
+            {"position": n + 1, "duplicate": n < 2} for n in range(5)
+        ]
