@@ -82,6 +82,7 @@ def assemble(
     from hms_orch_cli.orchestrator.requests import RequestWriter
     from hms_orch_cli.participant.address_book import AddressBook
     from hms_orch_cli.participant.http import HttpParticipants
+    from hms_orch_cli.participant.plain_http import PlainHttp
     from hms_orch_cli.signing.callback import callback_token, read_callback
     from hms_orch_cli.signing.keys import KeyRing
     from hms_orch_cli.signing.token import Es256Signer
@@ -96,7 +97,7 @@ def assemble(
         journal,
         store,
         store,
-        HttpParticipants(AddressBook(config.services), signer),
+        HttpParticipants(AddressBook(config.services), signer, PlainHttp()),
         cel,
         clock,
         RequestWriter(lambda *named: f"{public_url}/v1/callbacks/{callback_token(secret, *named)}", config.secret),

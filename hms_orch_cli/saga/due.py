@@ -39,7 +39,11 @@ def _forward(item: Item, run: Run, now: int, owed: list[Command]) -> bool:
     if isinstance(item, Group):
         done = [_forward(inner, run, now, owed) for inner in item.items]  # side by side: each is asked
         return all(done)
-    return all(_forward(inner, run, now, owed) for inner in item.items)
+    for inner in item.items:
+        if _forward(inner, run, now, owed):
+            continue
+        return False
+    return True
 
 
 def _owe(step: Step, op: Op, progress: Progress, now: int, owed: list[Command]) -> None:

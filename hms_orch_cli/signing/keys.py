@@ -7,12 +7,12 @@ key's name is its RFC 7638 thumbprint. Nobody but the owner may read the folder,
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import os
 import secrets
 import stat
 import time
+from binascii import b2a_base64
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
@@ -164,9 +164,12 @@ def _public_jwk(private: EllipticCurvePrivateKey) -> dict[str, Any]:
     return {"kty": "EC", "crv": "P-256", "x": x, "y": y, "kid": kid, "use": "sig", "alg": "ES256"}
 
 
+_URLSAFE: Final = bytes.maketrans(b"+/", b"-_")
+
+
 def base64url(data: bytes) -> str:
     """Base64url without padding, as JOSE writes it (RFC 7515)."""
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+    return b2a_base64(data, newline=False).translate(_URLSAFE, b"=").decode()
 
 
 def _read_private(path: Path) -> bytes:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import time
-from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
@@ -42,7 +41,7 @@ class Es256Signer:
         self._numbers = decode_dss_signature
         self._dumps = dumps
         self._ids: list[str] = []
-        self._header = b""
+        self._header = ""
         self._private: EllipticCurvePrivateKey | None = None
         self._ring_state = -1
         self._look_at = 0.0
@@ -74,11 +73,10 @@ class Es256Signer:
             "op": claims.op,
             "attempt": claims.attempt,
         }
-        signed = self._header + urlsafe_b64encode(self._dumps(payload)).rstrip(b"=")
+        signed = self._header + base64url(self._dumps(payload))
         # JOSE wants the two numbers as 64 raw bytes, not as DER (RFC 7518, 3.4).
-        r, s = self._numbers(private.sign(sha256(signed).digest(), self._algorithm))
-        signature = urlsafe_b64encode(r.to_bytes(32, "big") + s.to_bytes(32, "big")).rstrip(b"=")
-        return (signed + b"." + signature).decode()
+        r, s = self._numbers(private.sign(sha256(signed.encode()).digest(), self._algorithm))
+        return f"{signed}.{base64url(r.to_bytes(32, 'big') + s.to_bytes(32, 'big'))}"
 
     def _signing_key(self, now: float) -> EllipticCurvePrivateKey:
         if self._private is not None and now < self._look_at:
@@ -88,5 +86,5 @@ class Es256Signer:
         if self._private is None or state != self._ring_state:
             key = self._keys.keys()[0]
             self._private, self._ring_state = key.private, self._keys.state()
-            self._header = base64url(self._dumps({"alg": "ES256", "typ": "JWT", "kid": key.kid})).encode() + b"."
+            self._header = base64url(self._dumps({"alg": "ES256", "typ": "JWT", "kid": key.kid})) + "."
         return self._private

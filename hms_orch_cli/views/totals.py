@@ -17,6 +17,7 @@ from hms_orch_cli.saga.events import (
     StepCompensated,
     StepFailed,
     StepRetrying,
+    StepStarted,
     StepStuck,
     StepSucceeded,
     Stuck,
@@ -35,6 +36,13 @@ _OUTCOMES: Final[Mapping[type[RunFact], str]] = {
 }
 
 
+_COUNTED: Final[Mapping[type[RunFact], str]] = {
+    Started: "started",
+    Skipped: "skipped",
+    FilterFailed: "filter_errors",
+}
+
+
 class Totals:
     """Counts by definition since the beginning of the log. Never a run's id."""
 
@@ -47,29 +55,34 @@ class Totals:
     def add(self, saga: str, fact: RunFact) -> None:
         """Counts one fact."""
         kind = type(fact)
+        if kind is StepStarted:
+            return  # an attempt is counted by its outcome
         if kind in _OUTCOMES:
             self._ended(saga, _OUTCOMES[kind], fact.duration_ms)  # type: ignore[union-attr]  # those four have one
-        elif kind is Started:
-            self._count("started", saga)
-        elif isinstance(fact, StepSucceeded):
-            self._count("attempts", f"{saga}|call|success")
-        elif isinstance(fact, StepRetrying):
-            self._count("attempts", f"{saga}|{fact.op}|{fact.outcome}")
-            if fact.op == "compensate":
+        elif kind in _COUNTED:
+            self._count(_COUNTED[kind], saga)
+        else:
+            self._attempted(saga, fact)
+
+    def _attempted(self, saga: str, fact: RunFact) -> None:
+        match fact:
+            case StepSucceeded():
+                self._count("attempts", f"{saga}|call|success")
+            case StepRetrying(op=op, outcome=outcome):
+                self._count("attempts", f"{saga}|{op}|{outcome}")
+                if op == "compensate":
+                    self._count("compensation_failures", saga)
+            case StepFailed(outcome=outcome):
+                self._count("attempts", f"{saga}|call|{outcome}")
+            case StepCompensated():
+                self._count("attempts", f"{saga}|compensate|success")
+            case StepStuck():
+                self._count("attempts", f"{saga}|compensate|failed")
                 self._count("compensation_failures", saga)
-        elif isinstance(fact, StepFailed):
-            self._count("attempts", f"{saga}|call|{fact.outcome}")
-        elif isinstance(fact, StepCompensated):
-            self._count("attempts", f"{saga}|compensate|success")
-        elif isinstance(fact, StepStuck):
-            self._count("attempts", f"{saga}|compensate|failed")
-            self._count("compensation_failures", saga)
-        elif kind is Stuck:
-            self._count("ended", f"{saga}|stuck")
-        elif kind is Skipped:
-            self._count("skipped", saga)
-        elif kind is FilterFailed:
-            self._count("filter_errors", saga)
+            case Stuck():
+                self._count("ended", f"{saga}|stuck")
+            case _:
+                pass  # the others are steps on the way
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values."""
