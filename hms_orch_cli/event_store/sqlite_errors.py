@@ -60,10 +60,12 @@ def full(path: Path) -> StoreFull:
 
 
 def unwritable(path: Path, reason: str) -> StoreUnwritable:
-    """Read-only, or no right to write."""
+    """Read-only, or no right to it. A copy made by `backup` can be read in a read-only folder; a store in use needs
+    its WAL files beside it."""
     return StoreUnwritable(
-        f"{path} cannot be opened for writing: {reason}",
-        "check that the file and its folder belong to you and are writable, or set [store] url to another place",
+        f"{path} cannot be opened: {reason}",
+        "check that the file and its folder belong to you and are writable (even reading keeps two files beside it), "
+        "or set [store] url to another place",
     )
 
 

@@ -16,7 +16,7 @@ from hms_orch_cli.event_store import sqlite_errors as errors
 from hms_orch_cli.event_store import sqlite_schema as schema
 from hms_orch_cli.event_store.batch import FOLDED_TO
 from hms_orch_cli.event_store.chain import START, Anchor
-from hms_orch_cli.ports import Event, RunRow
+from hms_orch_cli.ports import Content, Event, RunRow
 
 BUSY_MS: Final = 10_000
 """How long to wait for another process's lock."""
@@ -92,14 +92,22 @@ class SqliteReader:
     def scan(self, after: int = 0) -> Iterator[Event]:
         """Every event above `after`, in order, read while it is asked for, a page in a transaction. Raises
         UnicodeDecodeError at a row that holds no text; `chain.verify` knows."""
+        return map(_event, self._pages(schema.READ_ALL, after))
+
+    def contents(self, after: int = 0) -> Iterator[Content]:
+        """As `scan`, but of each event only what folds read."""
+        return self._pages(schema.READ_CONTENTS, after)
+
+    def _pages(self, sql: str, after: int) -> Iterator[Any]:
+        """The rows of `sql`, which begin with their seq, on a connection of its own."""
         db = self._connect()
         try:
             while True:
                 page = 0
-                for row in db.execute(schema.READ_ALL, (after, PAGE)):
+                for row in db.execute(sql, (after, PAGE)):
                     page += 1
                     after = row[0]
-                    yield _event(row)
+                    yield row
                 if page < PAGE:
                     return
         except apsw.Error as error:

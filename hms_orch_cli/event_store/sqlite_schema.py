@@ -85,6 +85,7 @@ HEAD: Final = "SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1"
 STREAM_VERSION: Final = "SELECT ifnull(max(version), 0) FROM events WHERE stream = ?"
 READ: Final = f"SELECT {EVENT_COLUMNS} FROM events WHERE stream = ? AND version > ? ORDER BY version"  # noqa: S608
 READ_ALL: Final = f"SELECT {EVENT_COLUMNS} FROM events WHERE seq > ? ORDER BY seq LIMIT ?"  # noqa: S608
+READ_CONTENTS: Final = "SELECT seq, stream, type, time, data FROM events WHERE seq > ? ORDER BY seq LIMIT ?"
 READ_ARRIVALS: Final = (
     f"SELECT {EVENT_COLUMNS} FROM events INDEXED BY events_arrivals "  # noqa: S608
     "WHERE stream NOT GLOB 'run/*' AND seq > ? ORDER BY seq LIMIT ?"

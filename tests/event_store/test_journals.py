@@ -346,3 +346,6 @@ def test_the_inline_journal_writes_derived_rows_with_the_next_append_or_on_closi
     journal.close()
     assert (store.run_rows(), store.folded_to()) == ([row("02"), row("01")], 2)
     assert store.batches == [1, 1, 1, 0]
+    store.forget_derived()
+    drive(journal.append("run/1", [event("c")], 2))
+    assert store.run_rows() == [], "written once, not with every append from then on"

@@ -14,6 +14,7 @@ import pytest
 
 from hms_orch_cli.errors import NotAStore, StoreError, StoreHeld, StoreMissing, StoreTooNew, StoreUnwritable
 from hms_orch_cli.event_store import sqlite as sqlite_module
+from hms_orch_cli.event_store.backup import backup
 from hms_orch_cli.event_store.chain import verify
 from hms_orch_cli.event_store.files import refuse_network
 from hms_orch_cli.event_store.sqlite import SqliteStore
@@ -165,6 +166,8 @@ def read_only(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "ro"
     folder.mkdir()
     SqliteStore(folder / "events.db").close()
+    backup(folder / "events.db", folder / "copy.db")
+    SqliteStore(folder / "events.db").close()  # the last writer to go takes the files beside it away
     bind = ["mount", "--bind", str(folder), str(folder)]
     if os.geteuid() != 0 or subprocess.run(bind, capture_output=True).returncode:
         pytest.skip("no read-only mount can be made here: only root mounts")
@@ -181,6 +184,10 @@ def test_a_read_only_folder_is_refused_in_one_sentence(read_only: Path) -> None:
         with pytest.raises(StoreUnwritable, match="cannot be") as error:
             SqliteStore(path)
         assert str(read_only) in error.value.message and error.value.hint
+    with pytest.raises(StoreUnwritable, match="cannot be opened"):
+        SqliteReader(read_only / "events.db")
+    with SqliteReader(read_only / "copy.db") as copy:
+        assert copy.last_seq() == 0, "a backup can be read there"
 
 
 MOUNTS = """\
