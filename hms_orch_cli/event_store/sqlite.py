@@ -58,7 +58,7 @@ class SqliteStore(SqliteReader):
         self._vfs = vfs
         self._writing = allocate_lock()
         self._failure: StoreFailed | None = None
-        self._pages = 0
+        self._wal_pages = 0
         self._writer = self._open_writer(Path(path))
         super().__init__(path)
         self._head = super().head()
@@ -95,7 +95,7 @@ class SqliteStore(SqliteReader):
             migrate(db, path)
 
     def _note_pages(self, _db: apsw.Connection, _name: str, pages: int) -> int:
-        self._pages = pages
+        self._wal_pages = pages
         return apsw.SQLITE_OK
 
     def append(self, batch: Sequence[Append], derived: Derived | None = None) -> list[int | Exception]:
@@ -118,7 +118,7 @@ class SqliteStore(SqliteReader):
             except apsw.Error as error:
                 raise self._undone(error) from error
             self._head = laid.head
-            if self._pages >= CHECKPOINT_PAGES:
+            if self._wal_pages >= CHECKPOINT_PAGES:
                 self._checkpoint()
             return laid.results
 
@@ -160,7 +160,7 @@ class SqliteStore(SqliteReader):
     def _checkpoint(self) -> None:
         """Folds the WAL back as far as readers allow. The events are durable already; a disk that fails here, though,
         may have lost pages of the main file."""
-        self._pages = 0
+        self._wal_pages = 0
         try:
             self._writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
         except (apsw.BusyError, apsw.LockedError, apsw.FullError):
