@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
@@ -11,6 +11,7 @@ from hms_orch_cli.ports import Expressions
 from hms_orch_cli.saga.definition import Saga, saga_from
 from hms_orch_cli.sagafile import catalogue
 from hms_orch_cli.sagafile.findings import FIRST, Finding
+from hms_orch_cli.sagafile.not_run import check_not_run
 from hms_orch_cli.sagafile.reader import Tree, read
 from hms_orch_cli.sagafile.rules import check_rules
 from hms_orch_cli.sagafile.schema import check_schema, shown
@@ -41,7 +42,7 @@ class Checked:
     @property
     def ok(self) -> bool:
         """Whether the file may be deployed."""
-        return not any(finding.severity == "error" for finding in self.findings)
+        return not _has_error(self.findings)
 
 
 def check(
@@ -62,7 +63,9 @@ def check(
             continue
         seen += 1
         _check_document(tree, source, expressions, services, ids)
-        if not any(finding.severity == "error" for finding in source.findings[known:]):
+        if not _has_error(source.findings[known:]):
+            check_not_run(tree, source)
+        if not _has_error(source.findings[known:]):
             revision = revision_of(tree.value)
             documents.append(Document(tree.value, revision, saga_from(tree.value, revision)))
         known = len(source.findings)
@@ -79,6 +82,10 @@ def revision_of(content: Mapping[str, Any]) -> str:
     import rfc8785
 
     return sha256(rfc8785.dumps(dict(content))).hexdigest()
+
+
+def _has_error(findings: Iterable[Finding]) -> bool:
+    return any(finding.severity == "error" for finding in findings)
 
 
 def _check_document(
