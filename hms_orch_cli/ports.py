@@ -53,6 +53,10 @@ class Event(NamedTuple):
     hash: bytes
 
 
+Content = tuple[int, str, str, str, str | None]
+"""Of an event what folds read: seq, stream, type, time, data."""
+
+
 class Append(NamedTuple):
     """Events for one stream, all or none. `expected_version` is where the caller saw the stream: 0 for a new one."""
 

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final, NamedTuple
 
 import orjson
 
-from hms_orch_cli.orchestrator.history import fact_of
-from hms_orch_cli.orchestrator.projection import TOTALS, row_of
-from hms_orch_cli.ports import DerivedTables, Event, RunRow
+from hms_orch_cli.errors import LogTampered
+from hms_orch_cli.orchestrator.projection import DEFINITIONS, DISPATCHED, TOTALS, row_of
+from hms_orch_cli.ports import Content, Derived, DerivedTables, RunRow
 from hms_orch_cli.saga.definition import Saga, saga_from
-from hms_orch_cli.saga.events import DEPLOYED, RUN_FACTS
-from hms_orch_cli.saga.machine import begin, evolve
+from hms_orch_cli.saga.events import DEPLOYED, RUN_FACTS, UNDEPLOYED, from_data
+from hms_orch_cli.saga.machine import IllegalFactError, begin, evolve
+from hms_orch_cli.saga.moment import from_rfc3339
 from hms_orch_cli.saga.state import Run, Status
 from hms_orch_cli.views.totals import Totals
 
-PAGE = 1_000
+PAGE: Final = 1_000
+
+_RUN: Final = len("run/")
 
 
 class Difference(NamedTuple):
@@ -32,65 +35,158 @@ class Rebuilt:
 
     def __init__(self) -> None:
         self.seq = 0
-        self.rows: dict[str, RunRow] = {}
+        """position of the last event folded"""
+        self.triggered = 0
+        """position of the last event that a run, or the refusal of one, is known to follow from"""
         self.totals = Totals()
+        self._ended: dict[str, RunRow] = {}
         self._moving: dict[str, Run] = {}
-        self._sagas: dict[str, Saga] = {}
+        self._sagas: dict[tuple[str, str], Saga] = {}
+        self._deployed: list[tuple[int, str, str | None]] = []
 
-    def add(self, event: Event) -> None:
-        """Folds one event."""
-        self.seq = event.seq
-        if event.type in RUN_FACTS:
-            self._add_fact(event)
-        elif event.type == DEPLOYED:
-            data = orjson.loads(event.data or "{}")
-            self._sagas[f"{data['saga']} {data['revision']}"] = saga_from(data["content"], data["revision"])
+    def fold(self, events: Iterable[Content]) -> None:
+        """Folds events, the next ones of the log. Raises LogTampered at one that no orchestrator can have written."""
+        seq = self.seq
+        try:
+            for seq, stream, kind, time, data in events:
+                if kind in RUN_FACTS:
+                    self._fold_fact(stream, kind, time, orjson.loads(data or "{}"))
+                elif kind in (DEPLOYED, UNDEPLOYED):
+                    self._fold_definition(seq, kind, orjson.loads(data or "{}"))
+        except UnicodeDecodeError:
+            raise _not_ours(seq + 1, "it holds bytes that are not text") from None
+        except (IllegalFactError, LookupError, ValueError, TypeError, AttributeError) as error:
+            raise _not_ours(seq, str(error) or type(error).__name__) from error
+        self.seq = seq
 
-    def all_rows(self) -> dict[str, RunRow]:
-        """Every row, those of unfinished runs as well."""
-        return {**self.rows, **{saga_id: row_of(run) for saga_id, run in self._moving.items()}}
+    def rows(self) -> dict[str, RunRow]:
+        """Every row by saga id, those of unfinished runs as well."""
+        return {**self._ended, **{run.id: row_of(run) for run in self._moving.values()}}
 
-    def _add_fact(self, event: Event) -> None:
-        saga_id = event.stream.removeprefix("run/")
-        fact = fact_of(event)
-        run = self._moving.get(saga_id)
+    def definitions_at(self, seq: int) -> dict[str, str]:
+        """id -> revision of the definitions that hold at a position."""
+        held: dict[str, str] = {}
+        for at, saga, revision in self._deployed:
+            if at <= seq:
+                held.pop(saga, None)
+                if revision is not None:
+                    held[saga] = revision
+        return held
+
+    def _fold_fact(self, stream: str, kind: str, time: str, data: dict[str, Any]) -> None:
+        fact = from_data(kind, data, from_rfc3339(time))
+        run = self._moving.get(stream)
         if run is None:
-            data = orjson.loads(event.data or "{}")
-            run = begin(self._sagas[f"{data['saga']} {data['revision']}"], saga_id)
+            run = self._begun(stream, kind, data)
         run = evolve(run, fact)
         self.totals.add(run.saga.id, fact)
         if run.status is Status.SKIPPED:
             return
         if run.status.ended:
-            self._moving.pop(saga_id, None)
-            self.rows[saga_id] = row_of(run)
+            self._moving.pop(stream, None)
+            self._ended[run.id] = row_of(run)
         else:
-            self._moving[saga_id] = run
+            self._moving[stream] = run
 
+    def _begun(self, stream: str, kind: str, data: dict[str, Any]) -> Run:
+        """A run before the fact that `data` tells, which has to be one that begins a run."""
+        saga = self._sagas.get((data["saga"], data.get("revision", "")))
+        if saga is None:
+            raise IllegalFactError(f"{kind} begins no run")
+        self.triggered = max(self.triggered, data["event"]["seq"])
+        return begin(saga, stream[_RUN:])
 
-def rebuild(events: Iterable[Event], to_seq: int | None = None) -> Rebuilt:
-    """The tables as of `to_seq`, or of the last event."""
-    rebuilt = Rebuilt()
-    for event in events:
-        if to_seq is not None and event.seq > to_seq:
-            break
-        rebuilt.add(event)
-    return rebuilt
+    def _fold_definition(self, seq: int, kind: str, data: dict[str, Any]) -> None:
+        saga = data["saga"]
+        if kind == UNDEPLOYED:
+            self._deployed.append((seq, saga, None))
+            return
+        self._deployed.append((seq, saga, data["revision"]))
+        self._sagas[saga, data["revision"]] = saga_from(data["content"], data["revision"])
 
 
 def differences(rebuilt: Rebuilt, tables: DerivedTables) -> list[Difference]:
-    """Where the stored tables are not what was folded, in the order of the run ids."""
-    found: list[Difference] = []
-    expected = rebuilt.all_rows()
+    """Where the stored tables are not what was folded to the same position."""
+    return [*_row_differences(rebuilt, tables), *_mark_differences(rebuilt, tables)]
+
+
+def rewritten(rebuilt: Rebuilt, tables: DerivedTables) -> Derived:
+    """What takes the place of the derived tables."""
+    dispatched = _dispatched(rebuilt, tables.mark(DISPATCHED))
+    if dispatched is None:
+        # All before the last event that a run follows from has been looked at. From there on the dispatcher looks
+        # again: a run that exists is not started twice.
+        dispatched = max(0, rebuilt.triggered - 1)
+    marks = {
+        DISPATCHED: str(dispatched),
+        DEFINITIONS: orjson.dumps({"current": rebuilt.definitions_at(dispatched)}).decode(),
+        TOTALS: orjson.dumps(rebuilt.totals.to_json()).decode(),
+    }
+    return Derived(list(rebuilt.rows().values()), marks, rebuilt.seq)
+
+
+def _row_differences(rebuilt: Rebuilt, tables: DerivedTables) -> Iterator[Difference]:
+    expected = rebuilt.rows()
     before: str | None = None
     while rows := tables.run_rows(before=before, limit=PAGE):
         for row in rows:
             folded = expected.pop(row.saga_id, None)
             if folded != row:
-                found.append(Difference(f"run {row.saga_id}", row, folded))
+                yield Difference(f"run {row.saga_id}", row, folded)
         before = rows[-1].saga_id
-    found += [Difference(f"run {saga_id}", None, row) for saga_id, row in expected.items()]
-    stored = tables.mark(TOTALS)
-    if (orjson.loads(stored) if stored else Totals().to_json()) != rebuilt.totals.to_json():
-        found.append(Difference("totals", stored, rebuilt.totals.to_json()))
-    return sorted(found, key=lambda difference: difference.what)
+    for saga_id, row in expected.items():
+        yield Difference(f"run {saga_id}", None, row)
+
+
+def _mark_differences(rebuilt: Rebuilt, tables: DerivedTables) -> Iterator[Difference]:
+    totals = _json(tables.mark(TOTALS))
+    if (Totals().to_json() if totals is None else totals) != rebuilt.totals.to_json():
+        yield Difference("totals", totals, rebuilt.totals.to_json())
+    stored = tables.mark(DISPATCHED)
+    dispatched = _dispatched(rebuilt, stored)
+    if dispatched is None:
+        yield Difference("dispatched", stored, rebuilt.triggered)
+        return
+    held = {"current": rebuilt.definitions_at(dispatched)}
+    definitions = _json(tables.mark(DEFINITIONS))
+    if ({"current": {}} if definitions is None else definitions) != held:
+        yield Difference("definitions", definitions, held)
+
+
+def _dispatched(rebuilt: Rebuilt, stored: str | None) -> int | None:
+    """The position up to which events have met the definitions, as it is stored; None if the log says otherwise.
+
+    The mark cannot be folded: an event that no definition wants leaves nothing behind. But it lies within the log.
+    """
+    if stored is None:
+        return None if rebuilt.triggered else 0
+    if not (stored.isascii() and stored.isdecimal()) or int(stored) > rebuilt.seq:
+        return None
+    return int(stored)
+
+
+def _json(text: str | None) -> Any:
+    """A mark's value; one that is no JSON as its text, so that it differs from everything that is."""
+    if text is None:
+        return None
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return text
+
+
+def _not_ours(seq: int, why: str) -> LogTampered:
+    return LogTampered(
+        f"position {seq} of the log is not what an orchestrator can have recorded there: {why}",
+        "`hms-orch replay --verify` says whether it was changed since",
+        position=seq,
+    )
+
+
+def named(found: Sequence[Difference]) -> list[dict[str, object]]:
+    """Differences as plain JSON values."""
+    return [{"what": each.what, "stored": _plain(each.stored), "folded": _plain(each.folded)} for each in found]
+
+
+def _plain(value: object) -> object:
+    return value._asdict() if isinstance(value, RunRow) else value

@@ -281,6 +281,12 @@ def _camel(name: str) -> str:
 
 
 _MEMBERS: Final = {fact: tuple(_camel(name) for name in fact._fields[1:]) for fact in TYPES}
+_OF_A_STEP: Final = frozenset(fact for fact in TYPES if "step" in fact._fields)
+_SHAPES: Final = {
+    kind: (fact, tuple(name for name in _MEMBERS[fact] if name not in ("step", "context")))
+    for kind, fact in RUN_FACTS.items()
+}
+"""Name in the log -> fact, and its members but those that lie within `step`: they are the first fields after `at`."""
 
 
 def to_data(fact: RunFact, saga_id: str, saga: str) -> dict[str, Any]:
@@ -302,14 +308,15 @@ def to_data(fact: RunFact, saga_id: str, saga: str) -> dict[str, Any]:
 
 def from_data(kind: str, data: Mapping[str, Any], at: int) -> RunFact:
     """The fact that `to_data` wrote under the wire name `kind`. Raises KeyError for a type that is no run fact."""
-    fact = RUN_FACTS[kind]
-    members = _MEMBERS[fact]
-    if members[0] == "step":
+    fact, members = _SHAPES[kind]
+    if fact in _OF_A_STEP:
         step = data["step"]
-        data = {**data, "step": step["name"], "context": step.get("context")}
-    elif "event" in members:
+        name = step["name"]
+        head = (at, name, step.get("context")) if fact is Compensate else (at, name)
+        return tuple.__new__(fact, (*head, *map(data.get, members)))
+    if "event" in members:
         data = {**data, "event": EventRef(**data["event"])}
-    return fact._make((at, *map(data.get, members)))
+    return tuple.__new__(fact, (at, *map(data.get, members)))
 
 
 def is_reserved(event_type: str) -> bool:

@@ -150,9 +150,7 @@ def evolve(run: Run, fact: RunFact) -> Run:
             f"{kind.__name__} cannot follow in step {name} that is {progress.phase.value} ({run.id})"
         )
     after = {**column, name: _STEP_CHANGES[kind](progress, fact, phase)}
-    if undo:
-        return run._replace(version=run.version + 1, undos=after)
-    return run._replace(version=run.version + 1, calls=after)
+    return run.moved(run.calls, after) if undo else run.moved(after, run.undos)
 
 
 def _started(run: Run, fact: Started, status: Status) -> Run:
@@ -200,14 +198,24 @@ _RUN_CHANGES: Final[Mapping[type[RunFact], Callable[[Run, Any, Status], Run]]] =
 
 def _intent(step: Progress, fact: StepStarted | Compensate, phase: Phase) -> Progress:
     # An intent on top of an intent: the attempt before was cut off, so nobody knows what became of it.
-    return step._replace(
-        phase=phase,
-        attempt=fact.attempt,
-        unknown=step.unknown or bool(fact.interrupted),
-        began_at=step.began_at or fact.at,
-        sent_at=fact.at,
-        location=None,
+    after = (
+        phase,
+        fact.attempt,
+        step.unknown or bool(fact.interrupted),
+        step.fresh_token,
+        step.undo,
+        step.round,
+        step.began_at or fact.at,
+        fact.at,
+        step.due_at,
+        step.status,
+        None,
+        step.reason,
+        step.summary,
+        step.answer,
+        step.output,
     )
+    return tuple.__new__(Progress, after)  # half the time of `_replace`: two of three facts come by here
 
 
 def _accepted(step: Progress, fact: StepAccepted, phase: Phase) -> Progress:
@@ -231,15 +239,24 @@ def _retrying(step: Progress, fact: StepRetrying, phase: Phase) -> Progress:
 
 
 def _succeeded(step: Progress, fact: StepSucceeded, phase: Phase) -> Progress:
-    return step._replace(
-        phase=phase,
-        unknown=False,
-        status=fact.status or 0,
-        reason="",
-        summary=fact.summary,
-        answer=fact.answer,
-        output=fact.output,
+    after = (
+        phase,
+        step.attempt,
+        False,
+        step.fresh_token,
+        step.undo,
+        step.round,
+        step.began_at,
+        step.sent_at,
+        step.due_at,
+        fact.status or 0,
+        step.location,
+        "",
+        fact.summary,
+        fact.answer,
+        fact.output,
     )
+    return tuple.__new__(Progress, after)  # as above
 
 
 def _failed(step: Progress, fact: StepFailed, phase: Phase) -> Progress:

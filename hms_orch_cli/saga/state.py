@@ -109,6 +109,24 @@ class Run(NamedTuple):
     calls: Mapping[str, Progress] = {}
     undos: Mapping[str, Progress] = {}
 
+    def moved(self, calls: Mapping[str, Progress], undos: Mapping[str, Progress]) -> Run:
+        """The run one fact later, with these steps. Every fact comes by here: this takes half as long as `_replace`."""
+        after = (
+            self.saga,
+            self.id,
+            self.status,
+            self.version + 1,
+            self.event,
+            self.depth,
+            self.started_at,
+            self.ended_at,
+            self.cause,
+            self.reason,
+            calls,
+            undos,
+        )
+        return tuple.__new__(Run, after)
+
     def output_of(self, step: str) -> Any:
         """What later steps read as `context.<step>`: the file's mapping, else the JSON answer."""
         call = self.calls[step]
