@@ -41,7 +41,7 @@ Act = Send | Poll | Check
 class LiveRun:
     """A run in memory: its state, what it needs to move, and what of it is under way in this process."""
 
-    __slots__ = ("acting", "compiled", "places", "requests", "state", "trigger", "waiting")
+    __slots__ = ("acting", "compiled", "granted", "places", "requests", "state", "trigger", "waiting")
 
     def __init__(self, state: Run, compiled: CompiledSaga, trigger: Event) -> None:
         self.state = state
@@ -49,12 +49,14 @@ class LiveRun:
         self.trigger = trigger
         self.requests: dict[tuple[str, Op], CallRequest] = {}
         """requests whose intent is recorded, by (step, op), until their answer is"""
-        self.acting: set[tuple[str, Op]] = set()
-        """(step, op) that a task of this process is carrying out"""
+        self.acting: set[tuple[str, Op, int]] = set()
+        """(step, op, attempt) that a task of this process is carrying out"""
         self.places: dict[tuple[str, Op], str] = {}
         """(step, op) -> the service at whose gate it holds a place"""
         self.waiting: set[tuple[str, Op]] = set()
         """(step, op) that stand in line for a place"""
+        self.granted: dict[tuple[str, Op], str] = {}
+        """(step, op) -> the service at whose gate a place was given to it, for the next turn to use"""
 
 
 class Runner:
@@ -167,7 +169,10 @@ class Runner:
             state, more = advance(state, step, now)
             facts += more
             owed = due(state, now)
+        self._drop_unused_places(run)
         run.state = state
+        if run.granted:
+            self._return_granted(run)
         acts: list[Act] = []
         wake_at: int | None = None
         for command in owed:
@@ -175,8 +180,9 @@ class Runner:
                 wake_at = command.at if wake_at is None else min(wake_at, command.at)
             elif not isinstance(command, Begin):
                 op: Op = "call" if isinstance(command, Check) else command.op
-                if (command.step, op) not in run.acting and not self._stopping:
-                    run.acting.add((command.step, op))
+                act = (command.step, op, command.attempt)
+                if act not in run.acting and not self._stopping:
+                    run.acting.add(act)
                     acts.append(command)
         if wake_at is not None and not self._stopping:
             self._alarms.set(state.id, wake_at)
@@ -221,12 +227,11 @@ class Runner:
         except (ExpressionError, ConfigError) as error:
             return Attempt(name, op, error=error.message)
         key = (name, op)
-        if key not in run.places:
-            if not self._gate.enter(request.service):
-                run.waiting.add(key)
-                self._gate.wait(request.service, lambda: self._admitted(run, key, request.service))
-                return None
-            run.places[key] = request.service
+        if run.granted.pop(key, None) is None and not self._gate.enter(request.service):
+            run.waiting.add(key)
+            self._gate.wait(request.service, lambda: self._admitted(run, key, request.service))
+            return None
+        run.places[key] = request.service
         run.requests[key] = request
         return Attempt(name, op)
 
@@ -236,18 +241,29 @@ class Runner:
         if self._stopping or self.live.get(run.state.id) is not run:
             self._gate.leave(service)
             return
-        run.places[key] = service
+        run.granted[key] = service
         # Later, not here: whoever gave the place back is in the middle of its own turn.
         asyncio.get_running_loop().call_soon(lambda: self._spawn(run, *self._begin_turn(run, None)))
 
+    def _return_granted(self, run: LiveRun) -> None:
+        """A place that came too late: the run has turned back, or ended, meanwhile."""
+        granted, run.granted = run.granted, {}
+        for service in granted.values():
+            self._gate.leave(service)
+
     def _settle_places(self, run: LiveRun, state: Run) -> None:
         """Gives back the places of calls that are not under way any more."""
-        for key in list(run.places):
+        for key in [key for key in run.places if key in run.requests]:
             step, op = key
             progress = (state.calls if op == "call" else state.undos).get(step, PENDING)
             if progress.phase is not Phase.RUNNING:
                 self._gate.leave(run.places.pop(key))
                 run.requests.pop(key, None)
+
+    def _drop_unused_places(self, run: LiveRun) -> None:
+        """Gives back a place that was waited for and that nothing needs any more."""
+        for key in [key for key in run.places if key not in run.requests]:
+            self._gate.leave(run.places.pop(key))
 
     def _record(self, run: LiveRun, state: Run, facts: list[RunFact]) -> Awaitable[None]:
         """Puts facts on their way into the log; the returned awaitable ends when they are durable and known."""
@@ -293,13 +309,12 @@ class Runner:
                 return await self._check(run, act)
             return await self._poll(run, act)
         finally:
-            run.acting.discard((act.step, "call" if isinstance(act, Check) else act.op))
+            run.acting.discard((act.step, "call" if isinstance(act, Check) else act.op, act.attempt))
 
     async def _send(self, run: LiveRun, act: Send) -> Answered:
         step = run.compiled.steps[act.step]
         answer = await self._participants.call(run.requests[act.step, act.op])
-        call_unknown = act.op == "compensate" and run.state.calls[act.step].phase is Phase.UNKNOWN
-        verdict = classify(act.op, answer, _outcomes(run, act), call_unknown=call_unknown)
+        verdict = classify(act.op, answer, _outcomes(run, act), call_unknown=_call_unknown(run.state, act))
         return answered(run.state, run.trigger, step, act.op, act.attempt, verdict, answer)
 
     async def _poll(self, run: LiveRun, act: Poll) -> Answered | None:
@@ -317,7 +332,7 @@ class Runner:
             request = self._writer.attempt(run.state, run.trigger, compiled, act.step, act.op, act.attempt)
             if act.status == 425:
                 answer = await self._call(request)
-                verdict = classify(act.op, answer, _outcomes(run, act))
+                verdict = classify(act.op, answer, _outcomes(run, act), call_unknown=_call_unknown(run.state, act))
             else:
                 request = request._replace(
                     purpose="poll", method="GET", url=act.location, body=None, query={}, headers={}
@@ -371,6 +386,11 @@ def _outcomes(run: LiveRun, act: Send | Poll) -> dict[int, str] | None:
     step = run.state.saga.steps[act.step]
     call = step.call if act.op == "call" else step.compensate and step.compensate.call
     return dict(call.outcomes) if call and call.outcomes else None
+
+
+def _call_unknown(state: Run, act: Send | Poll) -> bool:
+    """Whether an undo is of a call whose outcome nobody knows."""
+    return act.op == "compensate" and state.calls[act.step].phase is Phase.UNKNOWN
 
 
 def _still_accepted(state: Run, act: Poll) -> bool:
