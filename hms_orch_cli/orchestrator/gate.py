@@ -59,7 +59,7 @@ class Gate:
             while line and self.enter(service):
                 line.popleft()()
             if not line:
-                del self._lines[service]
+                self._lines.pop(service, None)  # whoever was admitted may have left again at once, and emptied it
             if self._taken >= self._total:
                 return
 
