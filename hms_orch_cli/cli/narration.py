@@ -6,9 +6,11 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from hms_orch_cli.cli.output import duration
+from hms_orch_cli.saga.definition import Saga
 from hms_orch_cli.saga.events import (
     Abandoned,
     Cancelled,
+    Compensate,
     Compensating,
     Completed,
     Failed,
@@ -16,10 +18,13 @@ from hms_orch_cli.saga.events import (
     RunFact,
     Skipped,
     Started,
+    StepAccepted,
     StepCompensated,
+    StepDoubted,
     StepFailed,
     StepRetrying,
     StepSkipped,
+    StepStarted,
     StepStuck,
     StepSucceeded,
     Stuck,
@@ -37,13 +42,31 @@ class Line(NamedTuple):
     width: int
 
 
+_UNSAID = frozenset({StepStarted, StepAccepted, StepDoubted, Compensate})
+"""What an operator sees by its consequences; at two thousand runs a second it pays not to look further."""
+
+
 def lines_of(run: Run, facts: Iterable[RunFact]) -> Iterator[Line]:
     """The lines of these facts. Text from outside is in them as it came: the printer makes it safe."""
-    width = max(map(len, (run.saga.id, *run.saga.steps)))
     for fact in facts:
+        if type(fact) in _UNSAID:
+            continue
         said = _said(run, fact)
         if said is not None:
-            yield Line(*said, width)
+            yield Line(*said, _width(run.saga))
+
+
+def _width(saga: Saga) -> int:
+    width = _widths.get(saga.revision)
+    if width is None:
+        if len(_widths) > MOST_WIDTHS:
+            _widths.clear()
+        width = _widths[saga.revision] = max(map(len, (saga.id, *saga.steps)))
+    return width
+
+
+MOST_WIDTHS = 1_000
+_widths: dict[str, int] = {}
 
 
 def _said(run: Run, fact: RunFact) -> tuple[str, str, str, str] | None:

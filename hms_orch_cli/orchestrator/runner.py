@@ -8,6 +8,7 @@ is begun again with the same key.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 
 import orjson
@@ -41,7 +42,7 @@ Act = Send | Poll | Check
 class LiveRun:
     """A run in memory: its state, what it needs to move, and what of it is under way in this process."""
 
-    __slots__ = ("acting", "compiled", "granted", "places", "requests", "state", "trigger", "waiting")
+    __slots__ = ("acting", "compiled", "granted", "places", "requests", "state", "stirred", "trigger", "waiting")
 
     def __init__(self, state: Run, compiled: CompiledSaga, trigger: Event) -> None:
         self.state = state
@@ -57,6 +58,14 @@ class LiveRun:
         """(step, op) that stand in line for a place"""
         self.granted: dict[tuple[str, Op], str] = {}
         """(step, op) -> the service at whose gate a place was given to it, for the next turn to use"""
+        self.stirred: asyncio.Event | None = None
+        """wakes the polls that pause, once there are any"""
+
+    def stir(self) -> None:
+        """Lets polls that pause look whether they are still wanted."""
+        if self.stirred is not None:
+            self.stirred.set()
+            self.stirred.clear()
 
 
 class Runner:
@@ -118,6 +127,8 @@ class Runner:
         """No new attempt begins; those in flight get `grace_s` seconds. Whatever is left can be taken up again."""
         self._stopping = True
         self._alarms.stop()
+        for run in self.live.values():
+            run.stir()
         if self._tasks:
             _, late = await asyncio.wait(self._tasks, timeout=grace_s)
             for task in late:
@@ -169,10 +180,10 @@ class Runner:
             state, more = advance(state, step, now)
             facts += more
             owed = due(state, now)
-        self._drop_unused_places(run)
         run.state = state
         if run.granted:
             self._return_granted(run)
+        run.stir()
         acts: list[Act] = []
         wake_at: int | None = None
         for command in owed:
@@ -253,17 +264,12 @@ class Runner:
 
     def _settle_places(self, run: LiveRun, state: Run) -> None:
         """Gives back the places of calls that are not under way any more."""
-        for key in [key for key in run.places if key in run.requests]:
+        for key in list(run.places):
             step, op = key
             progress = (state.calls if op == "call" else state.undos).get(step, PENDING)
             if progress.phase is not Phase.RUNNING:
                 self._gate.leave(run.places.pop(key))
                 run.requests.pop(key, None)
-
-    def _drop_unused_places(self, run: LiveRun) -> None:
-        """Gives back a place that was waited for and that nothing needs any more."""
-        for key in [key for key in run.places if key not in run.requests]:
-            self._gate.leave(run.places.pop(key))
 
     def _record(self, run: LiveRun, state: Run, facts: list[RunFact]) -> Awaitable[None]:
         """Puts facts on their way into the log; the returned awaitable ends when they are durable and known."""
@@ -326,8 +332,7 @@ class Runner:
         pace = Pace(first_pause_ms(act.status))
         refused = False
         while not self._stopping:
-            await asyncio.sleep(pace.next_pause_ms() / 1000)
-            if not _still_accepted(run.state, act):
+            if not await self._pause(run, act, pace.next_pause_ms()):
                 return None
             request = self._writer.attempt(run.state, run.trigger, compiled, act.step, act.op, act.attempt)
             if act.status == 425:
@@ -348,6 +353,20 @@ class Runner:
             if answer.location is not None and answer.location != act.location and answer.status == 202:
                 return answered(run.state, run.trigger, step, act.op, act.attempt, Verdict.IN_PROGRESS, answer)
         return None
+
+    async def _pause(self, run: LiveRun, act: Poll, pause_ms: int) -> bool:
+        """Waits until it is time to ask again. False, and at once, if nobody wants to know any more."""
+        clock = asyncio.get_running_loop().time
+        until = clock() + pause_ms / 1000
+        if run.stirred is None:
+            run.stirred = asyncio.Event()
+        while _still_accepted(run.state, act) and not self._stopping:
+            if (left := until - clock()) <= 0:
+                return True
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(left):
+                    await run.stirred.wait()
+        return False
 
     async def _check(self, run: LiveRun, act: Check) -> Checked | None:
         """Asks the step's check, again while it says that it does not know yet, for the time of one attempt."""
@@ -399,10 +418,5 @@ def _still_accepted(state: Run, act: Poll) -> bool:
 
 
 def _event(run: Run, version: int, fact: RunFact) -> NewEvent:
-    return NewEvent(
-        id=f"{run.id}.{version}",
-        source=SOURCE,
-        type=TYPES[type(fact)],
-        time=rfc3339(fact.at),
-        data=orjson.dumps(to_data(fact, run.id, run.saga.id)).decode(),
-    )
+    data = orjson.dumps(to_data(fact, run.id, run.saga.id)).decode()
+    return NewEvent(f"{run.id}.{version}", SOURCE, TYPES[type(fact)], rfc3339(fact.at), data)
