@@ -1,0 +1,147 @@
+"""The tables are the law: every pair of a status or a phase with a fact is walked; what is not there is refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from hms_orch_cli.saga.events import RUN_FACTS, TYPES, RunFact
+from hms_orch_cli.saga.inputs import Abandon, Answered, Attempt, Cancel, Checked, CutOff, Input, Tick, Trigger
+from hms_orch_cli.saga.machine import RUN_TABLE, STEP_TABLE, IllegalFactError, evolve
+from hms_orch_cli.saga.outcome import Verdict
+from hms_orch_cli.saga.state import Phase, Progress, Run, Status
+
+from ..specs import EVENT, NOW, given, saga_of, step
+from .facts import SAMPLES
+
+SAGA = saga_of(step("pay"), step("ship"))
+STEP_FACTS = {kind for _, kind in STEP_TABLE}
+
+ENDED = (Status.COMPLETED, Status.FAILED, Status.CANCELLED, Status.ABANDONED, Status.SKIPPED)
+
+
+def at(status: Status, call: Phase = Phase.PENDING, undo: Phase = Phase.PENDING) -> Run:
+    """A run in a state, however it came there."""
+    calls = {} if call is Phase.PENDING else {"pay": Progress(call, attempt=1)}
+    undos = {} if undo is Phase.PENDING else {"pay": Progress(undo, attempt=1)}
+    return Run(SAGA, "run-1", status, 3, EVENT, calls=calls, undos=undos)
+
+
+def is_undo(fact: RunFact) -> bool:
+    """Whether a step's fact is about its undo."""
+    name = TYPES[type(fact)]
+    return name.startswith(("saga.compensate", "saga.step.compensated", "saga.step.stuck")) or (
+        getattr(fact, "op", "call") == "compensate"
+    )
+
+
+@pytest.mark.parametrize("fact", SAMPLES, ids=lambda fact: TYPES[type(fact)])
+@pytest.mark.parametrize("status", Status, ids=lambda status: status.value)
+def test_a_run_takes_the_facts_of_its_table_and_no_others(status: Status, fact: RunFact) -> None:
+    for phase in Phase:
+        run = at(status, *((Phase.SUCCEEDED, phase) if is_undo(fact) else (phase, Phase.PENDING)))
+        step_allows = type(fact) not in STEP_FACTS or (phase, type(fact)) in STEP_TABLE
+        expected = RUN_TABLE.get((status, type(fact)))
+        if expected is None or not step_allows:
+            with pytest.raises(IllegalFactError):
+                evolve(run, fact)
+            assert run == at(status, *((Phase.SUCCEEDED, phase) if is_undo(fact) else (phase, Phase.PENDING)))
+        else:
+            after = evolve(run, fact)
+            assert after.status is expected
+            assert after.version == run.version + 1
+
+
+@pytest.mark.parametrize("fact", [fact for fact in SAMPLES if type(fact) in STEP_FACTS], ids=lambda f: TYPES[type(f)])
+@pytest.mark.parametrize("phase", Phase, ids=lambda phase: phase.value)
+def test_a_step_takes_the_facts_of_its_table_and_no_others(phase: Phase, fact: RunFact) -> None:
+    undo = is_undo(fact)
+    run = at(Status.COMPENSATING, *((Phase.SUCCEEDED, phase) if undo else (phase, Phase.PENDING)))
+    if (Status.COMPENSATING, type(fact)) not in RUN_TABLE:
+        run = run._replace(status=Status.RUNNING)
+    expected = STEP_TABLE.get((phase, type(fact)))
+    if expected is None:
+        with pytest.raises(IllegalFactError, match="pay"):
+            evolve(run, fact)
+        return
+    after = evolve(run, fact)
+    moved = (after.undos if undo else after.calls)["pay"].phase
+    in_doubt = expected is Phase.FAILED and getattr(fact, "outcome", "") == "unknown"
+    assert moved is (Phase.UNKNOWN if in_doubt else expected)
+    assert (after.calls if undo else after.undos) == (run.calls if undo else run.undos)
+
+
+def test_nothing_follows_an_end() -> None:
+    assert not [pair for pair in RUN_TABLE if pair[0] in ENDED]
+    assert {status for status in Status if status.ended} == set(ENDED)
+
+
+def test_every_fact_of_a_run_is_in_a_table() -> None:
+    assert {kind for _, kind in RUN_TABLE} == set(RUN_FACTS.values())
+    assert {kind for _, kind in RUN_TABLE} >= STEP_FACTS
+
+
+def test_no_forward_step_is_skipped_or_completed_on_the_way_back() -> None:
+    assert (Status.COMPENSATING, RUN_FACTS["saga.step.skipped"]) not in RUN_TABLE
+    assert (Status.COMPENSATING, RUN_FACTS["saga.completed"]) not in RUN_TABLE
+
+
+INPUTS: list[Input] = [
+    Trigger(EVENT),
+    *[
+        Attempt("pay", op, skip, error)
+        for op in ("call", "compensate")
+        for skip in (False, True)
+        for error in ("", "x")
+    ],
+    CutOff("pay", 1),
+    *[Answered("pay", op, 1, verdict) for op in ("call", "compensate") for verdict in Verdict],  # type: ignore[arg-type]
+    *[Checked("pay", 1, verdict) for verdict in (Verdict.SUCCESS, Verdict.FAILED, Verdict.UNKNOWN)],
+    Tick(),
+    Cancel("no"),
+    Abandon("no", "ann"),
+]
+
+
+@pytest.mark.parametrize("happened", INPUTS, ids=lambda happened: str(happened)[:70])
+@pytest.mark.parametrize("status", ENDED, ids=lambda status: status.value)
+def test_no_input_moves_a_run_that_has_ended(status: Status, happened: Input) -> None:
+    story = given(SAGA)
+    for phase in Phase:
+        story.run = at(status, phase)
+        story.when(happened).then_nothing()
+
+
+def is_possible(status: Status, call: Phase, undo: Phase) -> bool:
+    """Whether the machine ever makes such a run. A call is never stuck, an undo is never checked, skipped or given up;
+    a run turns back with the fact that fails a step, and is stuck only once nothing moves."""
+    if call is Phase.STUCK or undo in (Phase.CHECKING, Phase.FAILED, Phase.UNKNOWN, Phase.SKIPPED):
+        return False
+    if status is Status.NEW:
+        return call is undo is Phase.PENDING
+    if status is Status.RUNNING:
+        return undo is Phase.PENDING and call not in (Phase.FAILED, Phase.UNKNOWN)
+    if status is Status.STUCK:
+        return not call.moving and not undo.moving
+    return undo is Phase.PENDING or not call.moving
+
+
+@pytest.mark.parametrize("happened", INPUTS, ids=lambda happened: str(happened)[:70])
+@pytest.mark.parametrize("status", Status, ids=lambda status: status.value)
+def test_an_input_is_decided_in_every_state_without_breaking_a_table(status: Status, happened: Input) -> None:
+    """Whatever the phases: what does not fit makes no fact, what fits makes facts that fold (`Story` folds them)."""
+    for call in Phase:
+        for undo in Phase:
+            if not is_possible(status, call, undo):
+                continue
+            story = given(SAGA)
+            story.run = at(status, call, undo)
+            story.now = NOW + 10**9
+            story.when(happened)
+
+
+def test_a_stuck_run_moves_only_by_being_abandoned() -> None:
+    for happened in INPUTS:
+        story = given(SAGA)
+        story.run = at(Status.STUCK, Phase.SUCCEEDED, Phase.STUCK)
+        story.when(happened)
+        assert bool(story.latest) is isinstance(happened, Abandon), happened
