@@ -12,9 +12,10 @@ from hms_orch_cli.errors import ExpressionError
 from hms_orch_cli.orchestrator.compiled import CompiledSaga
 from hms_orch_cli.orchestrator.definitions import Definitions
 from hms_orch_cli.orchestrator.gate import Gate
+from hms_orch_cli.orchestrator.live_run import LiveRun
 from hms_orch_cli.orchestrator.projection import Projection
 from hms_orch_cli.orchestrator.requests import attributes_of, data_of
-from hms_orch_cli.orchestrator.runner import SOURCE, LiveRun, Runner
+from hms_orch_cli.orchestrator.runner import SOURCE, Runner
 from hms_orch_cli.ports import Clock, Event, LogReader
 from hms_orch_cli.saga.events import EventRef, FilterFailed, Skipped
 from hms_orch_cli.saga.identity import run_id

@@ -8,7 +8,7 @@ import orjson
 
 from hms_orch_cli.errors import NotFound
 from hms_orch_cli.orchestrator.definitions import Definitions
-from hms_orch_cli.orchestrator.runner import LiveRun
+from hms_orch_cli.orchestrator.live_run import LiveRun
 from hms_orch_cli.ports import Event, LogReader
 from hms_orch_cli.saga.events import RUN_FACTS, RunFact, from_data
 from hms_orch_cli.saga.machine import begin, fold

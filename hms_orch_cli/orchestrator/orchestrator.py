@@ -12,9 +12,10 @@ from hms_orch_cli.orchestrator.definitions import Definitions
 from hms_orch_cli.orchestrator.dispatcher import Dispatcher
 from hms_orch_cli.orchestrator.gate import Gate
 from hms_orch_cli.orchestrator.history import fact_of, load_run, read_run
+from hms_orch_cli.orchestrator.live_run import LiveRun
 from hms_orch_cli.orchestrator.projection import DEFINITIONS, DISPATCHED, TOTALS, Projection, row_of
 from hms_orch_cli.orchestrator.requests import RequestWriter
-from hms_orch_cli.orchestrator.runner import LiveRun, Runner
+from hms_orch_cli.orchestrator.runner import Runner
 from hms_orch_cli.ports import Clock, Derived, DerivedTables, Expressions, Journal, LogReader, Observer, Participants
 from hms_orch_cli.saga.events import RUN_FACTS
 from hms_orch_cli.saga.inputs import Input

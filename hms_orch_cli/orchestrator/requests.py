@@ -10,6 +10,7 @@ import orjson
 
 from hms_orch_cli.orchestrator.compiled import CompiledRequest, encode_path_part
 from hms_orch_cli.ports import CallRequest, Event
+from hms_orch_cli.saga.commands import Poll
 from hms_orch_cli.saga.decide import key_of
 from hms_orch_cli.saga.outcome import Op
 from hms_orch_cli.saga.state import Run
@@ -56,6 +57,22 @@ class RequestWriter:
         """The request that asks whether a call took effect."""
         asked = self.attempt(run, trigger, compiled, step, "call", attempt)
         return asked._replace(purpose="check")
+
+    def poll(self, run: Run, compiled: CompiledRequest, about: Poll, url: str) -> CallRequest:
+        """The request that asks what became of a 202, at the location that it named."""
+        return CallRequest(
+            saga_id=run.id,
+            step=about.step,
+            op=about.op,
+            attempt=about.attempt,
+            key=key_of(run, about.step, about.op),
+            service=compiled.request.service,
+            method="GET",
+            path=compiled.request.path,
+            timeout_ms=compiled.timeout_ms,
+            purpose="poll",
+            url=url,
+        )
 
     def _fill_in(
         self, run: Run, trigger: Event, compiled: CompiledRequest

@@ -8,64 +8,30 @@ is begun again with the same key.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 
 import orjson
 
 from hms_orch_cli.errors import ConfigError, ExpressionError
 from hms_orch_cli.orchestrator.alarms import Alarms
-from hms_orch_cli.orchestrator.answers import answered, checked
-from hms_orch_cli.orchestrator.compiled import CompiledSaga
+from hms_orch_cli.orchestrator.errands import Act, Errands
 from hms_orch_cli.orchestrator.gate import Gate
-from hms_orch_cli.orchestrator.polling import Pace, first_pause_ms
+from hms_orch_cli.orchestrator.live_run import LiveRun
 from hms_orch_cli.orchestrator.projection import Projection
 from hms_orch_cli.orchestrator.requests import RequestWriter, names_of
-from hms_orch_cli.ports import CallRequest, Clock, Event, Journal, NewEvent, Observer, Participants
-from hms_orch_cli.saga.commands import Begin, Check, Command, Poll, Send, Wake
+from hms_orch_cli.ports import Clock, Journal, NewEvent, Observer, Participants
+from hms_orch_cli.saga.commands import Begin, Check, Command, Send, Wake
 from hms_orch_cli.saga.decide import advance
 from hms_orch_cli.saga.due import due, is_announced
 from hms_orch_cli.saga.events import TYPES, RunFact, to_data
-from hms_orch_cli.saga.inputs import Answered, Attempt, Checked, CutOff, Input, Tick
+from hms_orch_cli.saga.inputs import Attempt, CutOff, Input, Tick
 from hms_orch_cli.saga.machine import evolve
 from hms_orch_cli.saga.moment import rfc3339
-from hms_orch_cli.saga.outcome import Answer, Op, Verdict, classify, classify_check, classify_poll
+from hms_orch_cli.saga.outcome import Op
 from hms_orch_cli.saga.state import PENDING, Phase, Run, Status
 from hms_orch_cli.views.runs import waits_for_others
 
 SOURCE = "hms-orch"
-
-Act = Send | Poll | Check
-"""A command that is carried out over the network."""
-
-
-class LiveRun:
-    """A run in memory: its state, what it needs to move, and what of it is under way in this process."""
-
-    __slots__ = ("acting", "compiled", "granted", "places", "requests", "state", "stirred", "trigger", "waiting")
-
-    def __init__(self, state: Run, compiled: CompiledSaga, trigger: Event) -> None:
-        self.state = state
-        self.compiled = compiled
-        self.trigger = trigger
-        self.requests: dict[tuple[str, Op], CallRequest] = {}
-        """requests whose intent is recorded, by (step, op), until their answer is"""
-        self.acting: set[tuple[str, Op, int]] = set()
-        """(step, op, attempt) that a task of this process is carrying out"""
-        self.places: dict[tuple[str, Op], str] = {}
-        """(step, op) -> the service at whose gate it holds a place"""
-        self.waiting: set[tuple[str, Op]] = set()
-        """(step, op) that stand in line for a place"""
-        self.granted: dict[tuple[str, Op], str] = {}
-        """(step, op) -> the service at whose gate a place was given to it, for the next turn to use"""
-        self.stirred: asyncio.Event | None = None
-        """wakes the polls that pause, once there are any"""
-
-    def stir(self) -> None:
-        """Lets polls that pause look whether they are still wanted."""
-        if self.stirred is not None:
-            self.stirred.set()
-            self.stirred.clear()
 
 
 class Runner:
@@ -83,10 +49,10 @@ class Runner:
         on_fatal: Callable[[BaseException], None],
     ) -> None:
         self._journal = journal
-        self._participants = participants
         self._clock = clock
         self._gate = gate
         self._writer = writer
+        self._errands = Errands(participants, clock, gate, writer)
         self._projection = projection
         self._observers = observers
         self._on_fatal = on_fatal
@@ -126,6 +92,7 @@ class Runner:
     async def stop(self, grace_s: float) -> None:
         """No new attempt begins; those in flight get `grace_s` seconds. Whatever is left can be taken up again."""
         self._stopping = True
+        self._errands.stop()
         self._alarms.stop()
         for run in self.live.values():
             run.stir()
@@ -160,7 +127,10 @@ class Runner:
             first, *others = acts
             for other in others:
                 self._spawn(run, None, [other])
-            happened = await self._carry_out(run, first)
+            try:
+                happened = await self._errands.carry_out(run, first)
+            finally:
+                run.acting.discard(_name(first))
             if happened is None:
                 return
             recorded, acts = self._begin_turn(run, happened)
@@ -190,10 +160,9 @@ class Runner:
             if isinstance(command, Wake):
                 wake_at = command.at if wake_at is None else min(wake_at, command.at)
             elif not isinstance(command, Begin):
-                op: Op = "call" if isinstance(command, Check) else command.op
-                act = (command.step, op, command.attempt)
-                if act not in run.acting and not self._stopping:
-                    run.acting.add(act)
+                name = _name(command)
+                if name not in run.acting and not self._stopping:
+                    run.acting.add(name)
                     acts.append(command)
         if wake_at is not None and not self._stopping:
             self._alarms.set(state.id, wake_at)
@@ -224,8 +193,7 @@ class Runner:
     def _begin(self, run: LiveRun, state: Run, name: str, op: Op) -> Attempt | None:
         """Evaluates what an attempt needs. None if there is no room for it now: it waits in line."""
         step = run.compiled.steps[name]
-        column = state.calls if op == "call" else state.undos
-        before = column.get(name, PENDING)
+        before = (state.calls if op == "call" else state.undos).get(name, PENDING)
         try:
             asked = op == "call" and before.phase is Phase.PENDING
             if asked and step.when is not None and not step.when.evaluate(names_of(state, run.trigger)):
@@ -269,7 +237,8 @@ class Runner:
             progress = (state.calls if op == "call" else state.undos).get(step, PENDING)
             if progress.phase is not Phase.RUNNING:
                 self._gate.leave(run.places.pop(key))
-                run.requests.pop(key, None)
+                if progress.phase is not Phase.ACCEPTED:  # a 425 wants the same request again
+                    run.requests.pop(key, None)
 
     def _record(self, run: LiveRun, state: Run, facts: list[RunFact]) -> Awaitable[None]:
         """Puts facts on their way into the log; the returned awaitable ends when they are durable and known."""
@@ -304,117 +273,9 @@ class Runner:
         if run is not None:
             self._spawn(run, *self._begin_turn(run, Tick()))
 
-    # -- over the network
 
-    async def _carry_out(self, run: LiveRun, act: Act) -> Input | None:
-        """Makes the call and says what came of it; None if nothing is to be told."""
-        try:
-            if isinstance(act, Send):
-                return await self._send(run, act)
-            if isinstance(act, Check):
-                return await self._check(run, act)
-            return await self._poll(run, act)
-        finally:
-            run.acting.discard((act.step, "call" if isinstance(act, Check) else act.op, act.attempt))
-
-    async def _send(self, run: LiveRun, act: Send) -> Answered:
-        step = run.compiled.steps[act.step]
-        answer = await self._participants.call(run.requests[act.step, act.op])
-        verdict = classify(act.op, answer, _outcomes(run, act), call_unknown=_call_unknown(run.state, act))
-        return answered(run.state, run.trigger, step, act.op, act.attempt, verdict, answer)
-
-    async def _poll(self, run: LiveRun, act: Poll) -> Answered | None:
-        """Asks until there is an answer. Waits for the callback where there is nothing to ask."""
-        step = run.compiled.steps[act.step]
-        compiled = step.requests[act.op]
-        if act.status == 202 and act.location is None:
-            return None
-        pace = Pace(first_pause_ms(act.status))
-        refused = False
-        while not self._stopping:
-            if not await self._pause(run, act, pace.next_pause_ms()):
-                return None
-            request = self._writer.attempt(run.state, run.trigger, compiled, act.step, act.op, act.attempt)
-            if act.status == 425:
-                answer = await self._call(request)
-                verdict = classify(act.op, answer, _outcomes(run, act), call_unknown=_call_unknown(run.state, act))
-            else:
-                request = request._replace(
-                    purpose="poll", method="GET", url=act.location, body=None, query={}, headers={}
-                )
-                answer = await self._call(request)
-                verdict = classify_poll(answer)
-                if verdict is Verdict.UNAUTHORIZED and not refused:
-                    refused = True
-                    continue
-            if verdict not in (Verdict.IN_PROGRESS, Verdict.AGAIN):
-                return answered(run.state, run.trigger, step, act.op, act.attempt, verdict, answer)
-            pace.heed(answer.retry_after_ms)
-            if answer.location is not None and answer.location != act.location and answer.status == 202:
-                return answered(run.state, run.trigger, step, act.op, act.attempt, Verdict.IN_PROGRESS, answer)
-        return None
-
-    async def _pause(self, run: LiveRun, act: Poll, pause_ms: int) -> bool:
-        """Waits until it is time to ask again. False, and at once, if nobody wants to know any more."""
-        clock = asyncio.get_running_loop().time
-        until = clock() + pause_ms / 1000
-        if run.stirred is None:
-            run.stirred = asyncio.Event()
-        while _still_accepted(run.state, act) and not self._stopping:
-            if (left := until - clock()) <= 0:
-                return True
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(left):
-                    await run.stirred.wait()
-        return False
-
-    async def _check(self, run: LiveRun, act: Check) -> Checked | None:
-        """Asks the step's check, again while it says that it does not know yet, for the time of one attempt."""
-        step = run.compiled.steps[act.step]
-        pace = Pace(first_pause_ms(425))
-        until = self._clock.now_ms() + step.requests["check"].timeout_ms
-        while not self._stopping:
-            try:
-                request = self._writer.check(run.state, run.trigger, step.requests["check"], act.step, act.attempt)
-            except (ExpressionError, ConfigError) as error:
-                return Checked(act.step, act.attempt, Verdict.UNKNOWN, f"check: {error.message}")
-            answer = await self._call(request)
-            verdict = classify_check(answer)
-            if verdict is not Verdict.AGAIN:
-                return checked(run.state, run.trigger, step, act.attempt, verdict, answer)
-            pace.heed(answer.retry_after_ms)
-            pause = pace.next_pause_ms()
-            if self._clock.now_ms() + pause > until:
-                return Checked(act.step, act.attempt, Verdict.UNKNOWN, "the check knew no answer in time")
-            await asyncio.sleep(pause / 1000)
-        return None
-
-    async def _call(self, request: CallRequest) -> Answer:
-        """A question beside the attempts: it takes a place for its own time only."""
-        if not self._gate.enter(request.service):
-            admitted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._gate.wait(request.service, lambda: admitted.set_result(None))
-            await admitted
-        try:
-            return await self._participants.call(request)
-        finally:
-            self._gate.leave(request.service)
-
-
-def _outcomes(run: LiveRun, act: Send | Poll) -> dict[int, str] | None:
-    step = run.state.saga.steps[act.step]
-    call = step.call if act.op == "call" else step.compensate and step.compensate.call
-    return dict(call.outcomes) if call and call.outcomes else None
-
-
-def _call_unknown(state: Run, act: Send | Poll) -> bool:
-    """Whether an undo is of a call whose outcome nobody knows."""
-    return act.op == "compensate" and state.calls[act.step].phase is Phase.UNKNOWN
-
-
-def _still_accepted(state: Run, act: Poll) -> bool:
-    progress = (state.calls if act.op == "call" else state.undos).get(act.step, PENDING)
-    return progress.phase is Phase.ACCEPTED and progress.attempt == act.attempt and not state.status.ended
+def _name(act: Act) -> tuple[str, Op, int]:
+    return act.step, "call" if isinstance(act, Check) else act.op, act.attempt
 
 
 def _event(run: Run, version: int, fact: RunFact) -> NewEvent:

@@ -1,0 +1,43 @@
+"""A run in memory."""
+
+from __future__ import annotations
+
+import asyncio
+
+from hms_orch_cli.orchestrator.compiled import CompiledSaga
+from hms_orch_cli.ports import CallRequest, Event
+from hms_orch_cli.saga.outcome import Op
+from hms_orch_cli.saga.state import PENDING, Progress, Run
+
+
+class LiveRun:
+    """A run in memory: its state, what it needs to move, and what of it is under way in this process."""
+
+    __slots__ = ("acting", "compiled", "granted", "places", "requests", "state", "stirred", "trigger", "waiting")
+
+    def __init__(self, state: Run, compiled: CompiledSaga, trigger: Event) -> None:
+        self.state = state
+        self.compiled = compiled
+        self.trigger = trigger
+        self.requests: dict[tuple[str, Op], CallRequest] = {}
+        """requests whose intent is recorded, by (step, op), until their answer is"""
+        self.acting: set[tuple[str, Op, int]] = set()
+        """(step, op, attempt) that a task of this process is carrying out"""
+        self.places: dict[tuple[str, Op], str] = {}
+        """(step, op) -> the service at whose gate it holds a place"""
+        self.waiting: set[tuple[str, Op]] = set()
+        """(step, op) that stand in line for a place"""
+        self.granted: dict[tuple[str, Op], str] = {}
+        """(step, op) -> the service at whose gate a place was given to it, for the next turn to use"""
+        self.stirred: asyncio.Event | None = None
+        """wakes the polls that pause, once there are any"""
+
+    def stir(self) -> None:
+        """Lets polls that pause look whether they are still wanted."""
+        if self.stirred is not None:
+            self.stirred.set()
+            self.stirred.clear()
+
+    def progress(self, step: str, op: Op) -> Progress:
+        """How far the call, or the undo, of a step has come."""
+        return (self.state.calls if op == "call" else self.state.undos).get(step, PENDING)
