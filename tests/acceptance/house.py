@@ -63,7 +63,12 @@ class House:
         return self.command("hms-bus", *words, **options)
 
     def command(
-        self, name: str, *words: str, stdin: str | bytes = b"", env: Mapping[str, str] | None = None, before: Sequence[str] = ()
+        self,
+        name: str,
+        *words: str,
+        stdin: str | bytes = b"",
+        env: Mapping[str, str] | None = None,
+        before: Sequence[str] = (),
     ) -> Done:
         """Runs an installed command to its end; `before` are words in front of it."""
         done = subprocess.run(
