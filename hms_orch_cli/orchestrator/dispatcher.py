@@ -43,8 +43,9 @@ class Dispatcher:
         gate: Gate,
         projection: Projection,
         clock: Clock,
+        *,
         exists: Callable[[str], bool],
-        catch_up_to: int,
+        looked_to: int,
     ) -> None:
         self._store = store
         self._definitions = definitions
@@ -53,7 +54,7 @@ class Dispatcher:
         self._projection = projection
         self._clock = clock
         self._exists = exists
-        self._catch_up_to = catch_up_to
+        self._looked_to = looked_to
         self._look = asyncio.Event()
         self._page: deque[Event] = deque()
         self._seen_all = False
@@ -95,8 +96,7 @@ class Dispatcher:
         self._definitions.apply(event)
         for compiled in self._definitions.listening(event.type):
             saga_id = run_id(compiled.saga.id, event.seq, event.hash)
-            # Only what was in the log when this process started can have been dispatched before.
-            if event.seq <= self._catch_up_to and self._exists(saga_id):
+            if event.seq <= self._looked_to and self._exists(saga_id):
                 continue
             self._start(compiled, saga_id, event)
 

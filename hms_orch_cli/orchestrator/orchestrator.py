@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 
 import orjson
 
@@ -68,8 +68,9 @@ class Orchestrator:
 
     def start(self) -> None:
         """Folds the tail of the log and lets every unfinished run go on."""
-        head = self._reader.last_seq()
-        tail = self._fold_tail(self._tables.folded_to(), head)
+        tail = self._fold_tail(self._tables.folded_to(), self._reader.last_seq())
+        # A run begun after the tables were last written is in the tail: only up to its event is there one to look for.
+        looked_to = max((run.event.seq for run in tail.values() if run.event is not None), default=0)
         dispatcher = Dispatcher(
             self._reader,
             self.definitions,
@@ -78,7 +79,7 @@ class Orchestrator:
             self.projection,
             self._clock,
             exists=self._exists,
-            catch_up_to=head,
+            looked_to=looked_to,
         )
         self._dispatcher = dispatcher
         self.gate.on_room = dispatcher.wake
@@ -146,9 +147,9 @@ class Orchestrator:
 
     # -- inside
 
-    def _fold_tail(self, folded_to: int, head: int) -> Collection[str]:
+    def _fold_tail(self, folded_to: int, head: int) -> Mapping[str, Run]:
         """Brings the derived tables from where they were written to the end of the log, and lets the runs in between
-        go on. Returns their ids: their rows are on their way."""
+        go on. Returns those: their rows are on their way."""
         if (written := self._tables.mark(TOTALS)) is not None:
             self.projection.totals = Totals.from_json(orjson.loads(written))
         if (written := self._tables.mark(DEFINITIONS)) is not None:
@@ -162,14 +163,14 @@ class Orchestrator:
                     self.projection.totals.add(orjson.loads(event.data or "{}")["saga"], fact_of(event))
                     touched[event.stream.removeprefix("run/")] = None
             folded_to = events[-1].seq
-        runs = [read_run(self._reader, self.definitions, saga_id) for saga_id in touched]
-        rows = [row_of(run) for run in runs if run.status is not Status.SKIPPED]
+        runs = {saga_id: read_run(self._reader, self.definitions, saga_id) for saga_id in touched}
+        rows = [row_of(run) for run in runs.values() if run.status is not Status.SKIPPED]
         if touched:
             self._journal.derive(Derived(rows, self.projection.marks()))
-        for run in runs:
+        for run in runs.values():
             if not run.status.ended and run.status is not Status.STUCK:
                 self.runner.take(load_run(self._reader, self.definitions, run.id))
-        return touched
+        return runs
 
     def _live(self, saga_id: str) -> LiveRun:
         found = self.runner.live.get(saga_id)

@@ -19,8 +19,6 @@ DISPATCHED = "dispatched"
 DEFINITIONS = "definitions"
 TOTALS = "totals"
 
-ROWS_AT_ONCE = 500
-
 
 class Projection:
     """Gathers what changed and hands it to the journal, at the latest when `flush` is called. It is told of facts in
@@ -42,8 +40,6 @@ class Projection:
             self.totals.add(run.saga.id, fact)
         if run.status is not Status.SKIPPED:
             self._changed[run.id] = run
-            if len(self._changed) >= ROWS_AT_ONCE:
-                self.flush()
         self._arm()
 
     def dispatched_to(self, seq: int) -> None:

@@ -6,14 +6,18 @@ from datetime import UTC, datetime
 from functools import lru_cache
 
 
-@lru_cache(maxsize=64)
 def rfc3339(at_ms: int) -> str:
-    """`2026-11-23T14:10:07.250Z`. Many facts share a millisecond, hence the small cache."""
+    """`2026-11-23T14:10:07.250Z`."""
     seconds, millis = divmod(at_ms, 1000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{millis:03d}Z"
+    return f"{_second(seconds)}.{millis:03d}Z"
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)
+def _second(seconds: int) -> str:
+    """Thousands of facts share a second."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
+
+
 def from_rfc3339(text: str) -> int:
     """Milliseconds since 1970. Raises ValueError for text that is no RFC 3339 time."""
     moment = datetime.fromisoformat(text)
