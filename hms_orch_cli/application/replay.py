@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from hms_orch_cli.errors import LogTampered
+from hms_orch_cli.event_store.batch import FOLDED_TO
 from hms_orch_cli.orchestrator.projection import DEFINITIONS, DISPATCHED, TOTALS, row_of
 from hms_orch_cli.ports import Content, Derived, DerivedTables, RunRow
 from hms_orch_cli.saga.definition import Saga, saga_from
@@ -63,6 +64,11 @@ class Rebuilt:
         """Every row by saga id, those of unfinished runs as well."""
         return {**self._ended, **{run.id: row_of(run) for run in self._moving.values()}}
 
+    @property
+    def runs(self) -> int:
+        """How many rows there are."""
+        return len(self._ended) + len(self._moving)
+
     def definitions_at(self, seq: int) -> dict[str, str]:
         """id -> revision of the definitions that hold at a position."""
         held: dict[str, str] = {}
@@ -107,12 +113,21 @@ class Rebuilt:
 
 def differences(rebuilt: Rebuilt, tables: DerivedTables) -> list[Difference]:
     """Where the stored tables are not what was folded to the same position."""
-    return [*_row_differences(rebuilt, tables), *_mark_differences(rebuilt, tables)]
+    found = [*_row_differences(rebuilt, tables), *_mark_differences(rebuilt, tables)]
+    if (stored := tables.mark(FOLDED_TO)) != str(rebuilt.seq) and (stored is not None or rebuilt.seq):
+        found.append(Difference("folded_to", stored, rebuilt.seq))
+    return found
 
 
-def rewritten(rebuilt: Rebuilt, tables: DerivedTables) -> Derived:
-    """What takes the place of the derived tables."""
-    dispatched = _dispatched(rebuilt, tables.mark(DISPATCHED))
+def folded_to(tables: DerivedTables, last_seq: int) -> int:
+    """The position that the stored tables say they are folded to, as far as the log goes."""
+    stored = tables.mark(FOLDED_TO) or "0"
+    return min(int(stored), last_seq) if stored.isascii() and stored.isdecimal() else last_seq
+
+
+def rewritten(rebuilt: Rebuilt, tables: DerivedTables | None = None) -> Derived:
+    """What takes the place of the derived tables, those of a new store if None."""
+    dispatched = None if tables is None else _dispatched(rebuilt, tables.mark(DISPATCHED))
     if dispatched is None:
         # All before the last event that a run follows from has been looked at. From there on the dispatcher looks
         # again: a run that exists is not started twice.

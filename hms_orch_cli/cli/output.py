@@ -69,6 +69,11 @@ def json_line(value: Any) -> None:
     _write(sys.stdout, json.dumps(value, allow_nan=False).replace("\x7f", "\\u007f") + "\n")
 
 
+def lines_as_they_are(block: str) -> None:
+    """Whole lines on stdout that hold nothing but printable ASCII, as their maker promises: many at once."""
+    _write(sys.stdout, block)
+
+
 def flush() -> None:
     """Lets what was printed be seen now, even where stdout is a pipe."""
     if sys.stdout is not None and not sys.stdout.closed:

@@ -134,11 +134,12 @@ def _show_run(config: Config, saga_id: str, form: Format) -> RunRow:
     if form is Format.JSON:
         output.as_json([timeline_json(view)])
     else:
-        _show_timeline(view)
+        show_timeline(view)
     return view.row
 
 
-def _show_timeline(view: RunView) -> None:
+def show_timeline(view: RunView) -> None:
+    """One run as text: where it stands, its steps, and what happened to it."""
     import json
 
     row = view.row

@@ -12,7 +12,7 @@ betrays that, and a tail that was cut off, is an anchor kept elsewhere: `SEQ:HAS
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from typing import Final, NamedTuple
 
@@ -87,13 +87,13 @@ def link(
     return sha256(prev + (head + (data or "")).encode()).digest()
 
 
-def verify(rows: Iterable[Event], anchor: Anchor | None = None) -> Anchor:
-    """Walks the whole log from its first event and returns its head.
+def verify(rows: Iterable[Event], anchor: Anchor | None = None, after: Anchor = START) -> Anchor:
+    """Walks the log from the event behind `after`, so from its first one, to its end and returns its head.
 
     Raises LogTampered with the first position that was changed, removed, swapped or inserted; with `anchor` also if
     the log ends before it or holds something else there.
     """
-    seq, prev = START
+    seq, prev = after
     if anchor is not None and anchor.seq == 0 and anchor.hash != GENESIS:
         raise _other_than(anchor)
     iterator = iter(rows)
@@ -117,18 +117,35 @@ def verify(rows: Iterable[Event], anchor: Anchor | None = None) -> Anchor:
         if anchor is not None and anchor.seq == seq and anchor.hash != expected:
             raise _other_than(anchor)
     if anchor is not None and anchor.seq > seq:
-        raise LogTampered(
-            f"the log ends at position {seq}, before {anchor.seq}: its tail was cut off from position {seq + 1} on",
-            "restore a backup that reaches at least as far",
-            position=seq + 1,
-        )
+        raise _cut_off(seq, anchor)
     return Anchor(seq, prev)
+
+
+def held_to(rows: Iterable[Event], anchor: Anchor) -> Iterator[Event]:
+    """The rows as they come, of a log that was verified. Raises LogTampered if they end before `anchor` or hold
+    something else there."""
+    seq = 0
+    for row in rows:
+        seq = row.seq
+        if seq == anchor.seq and row.hash != anchor.hash:
+            raise _other_than(anchor)
+        yield row
+    if anchor.seq > seq:
+        raise _cut_off(seq, anchor)
 
 
 def _out_of_line(found: int, expected: int) -> LogTampered:
     if found > expected:
         return _tampered(expected, f"is missing: the next one is {found}")
     return _tampered(found, "was inserted: positions begin at 1 and rise one by one")
+
+
+def _cut_off(seq: int, anchor: Anchor) -> LogTampered:
+    return LogTampered(
+        f"the log ends at position {seq}, before {anchor.seq}: its tail was cut off from position {seq + 1} on",
+        "restore a backup that reaches at least as far",
+        position=seq + 1,
+    )
 
 
 def _other_than(anchor: Anchor) -> LogTampered:

@@ -1,0 +1,124 @@
+"""`hms-orch replay` without options: the derived tables folded anew, compared, and written anew if they differ."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from hms_orch_cli.cli import output
+from hms_orch_cli.cli.options import Format
+from hms_orch_cli.errors import StoreHeld
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hms_orch_cli.application.replay import Difference, Rebuilt
+    from hms_orch_cli.config import Config
+
+NAMED = 20
+"""Differences that are named; the others are counted."""
+
+WORDS = 120
+"""Characters of a value that are shown."""
+
+
+def rebuild(config: Config, form: Format) -> None:
+    """Folds, compares, says what came of it. Ends with exit code 1 if something differs."""
+    from hms_orch_cli.application.rewrite import compare
+    from hms_orch_cli.cli.progress import progress
+    from hms_orch_cli.wiring import open_reader
+
+    began = time.perf_counter()
+    with open_reader(config) as reader:
+        last = reader.last_seq()
+        with progress("folding the log", last) as advance:
+            rebuilt, found = compare(reader, advance)
+    seconds = time.perf_counter() - began
+    if form is Format.TEXT:
+        _say(rebuilt, last, seconds)
+        _name(found)
+    written = bool(found) and _write_anew(config, rebuilt)
+    if form is Format.JSON:
+        output.as_json(_as_json(rebuilt, last, seconds, found, written))
+    if found:
+        raise typer.Exit(1)
+
+
+def _say(rebuilt: Rebuilt, last: int, seconds: float) -> None:
+    runs, rate = rebuilt.runs, int(rebuilt.seq / seconds)
+    took = output.duration(seconds * 1000)
+    output.result(f"folded {rebuilt.seq} events into {runs} runs in {took}: {rate} events a second")
+    if last > rebuilt.seq:
+        output.note(f"the tables are folded to position {rebuilt.seq} of {last}; `hms-orch up` folds the rest")
+
+
+def _name(found: Sequence[Difference]) -> None:
+    if not found:
+        output.result(output.styled("equal", "green"), ": the derived tables say what the log says")
+        return
+    for difference in found[:NAMED]:
+        output.result(output.styled("differs", "red"), f"  {difference.what}: {_words(difference)}")
+    if len(found) > NAMED:
+        output.result(f"         and {len(found) - NAMED} more")
+
+
+def _words(difference: Difference) -> str:
+    """What is stored and what the log says; of two rows only the members that differ."""
+    from hms_orch_cli.ports import RunRow
+
+    stored, folded = difference.stored, difference.folded
+    if isinstance(stored, RunRow) and isinstance(folded, RunRow):
+        return "; ".join(
+            f"{name} is {_short(one)}, the log says {_short(other)}"
+            for name, one, other in zip(RunRow._fields, stored, folded, strict=True)
+            if one != other
+        )
+    if isinstance(stored, RunRow):
+        return f"is stored as {stored.state}, the log has no such run"
+    if isinstance(folded, RunRow):
+        return f"is not stored, the log says {folded.state}"
+    return f"is {_short(stored)}, the log says {_short(folded)}"
+
+
+def _short(value: object) -> str:
+    text = "nothing" if value is None else str(value)
+    return text if len(text) <= WORDS else text[:WORDS] + "…"
+
+
+def _write_anew(config: Config, rebuilt: Rebuilt) -> bool:
+    """Whether the tables could be written: not while somebody holds the store."""
+    from hms_orch_cli.application.rewrite import write_anew
+    from hms_orch_cli.cli.progress import progress
+    from hms_orch_cli.wiring import hold_store, open_store
+
+    try:
+        holder = hold_store(config)
+    except StoreHeld as held:
+        output.warning(f"the tables were left as they are: {held.message}", "stop it and call replay again")
+        return False
+    with holder:
+        store = open_store(config)
+        try:
+            with progress("writing the tables anew") as advance:
+                write_anew(rebuilt, store, advance)
+        finally:
+            store.close()
+    output.note("the tables were written anew from the log")
+    return True
+
+
+def _as_json(rebuilt: Rebuilt, last: int, seconds: float, found: Sequence[Difference], written: bool) -> dict[str, Any]:
+    from hms_orch_cli.application.replay import named
+
+    return {
+        "equal": not found,
+        "events": rebuilt.seq,
+        "lastPosition": last,
+        "runs": rebuilt.runs,
+        "seconds": round(seconds, 3),
+        "differences": named(found[:NAMED]),
+        "differenceCount": len(found),
+        "rewritten": written,
+    }
