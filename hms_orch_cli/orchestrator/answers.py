@@ -47,8 +47,9 @@ def checked(run: Run, trigger: Event, step: CompiledStep, attempt: int, verdict:
 def _kept(
     run: Run, trigger: Event, step: CompiledStep, answer: Answer
 ) -> tuple[Any, dict[str, Any] | None, str | None, str]:
-    """(answer, output, summary, error): what goes into the log of a successful answer."""
-    body = answer.body
+    """(answer, output, summary, error): what goes into the log of a successful answer. What is redacted is blotted out
+    first, so that nothing made of the answer can carry it into the log."""
+    body = redacted(answer.body, step.step.redact)
     output: dict[str, Any] | None = None
     names: dict[str, Any] | None = None
     if step.output is not None:
@@ -60,9 +61,6 @@ def _kept(
             except ExpressionError as error:
                 return None, None, None, f"output {name}: {error.message}"
     summary = _summary(run, trigger, step, body, names)
-    if step.step.redact:
-        body = redacted(body, step.step.redact)
-        output = redacted(output, step.step.redact)
     if body is not None and len(orjson.dumps(body)) > KEPT_BYTES:
         body = None
     return body, output, summary, ""
