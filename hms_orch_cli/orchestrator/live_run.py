@@ -13,7 +13,9 @@ from hms_orch_cli.saga.state import PENDING, Progress, Run
 class LiveRun:
     """A run in memory: its state, what it needs to move, and what of it is under way in this process."""
 
-    __slots__ = ("acting", "compiled", "granted", "places", "requests", "state", "stirred", "trigger", "waiting")
+    __slots__ = (
+        "acting", "asked_for", "compiled", "granted", "places", "requests", "state", "stirred", "trigger", "waiting",
+    )  # fmt: skip
 
     def __init__(self, state: Run, compiled: CompiledSaga, trigger: Event) -> None:
         self.state = state
@@ -21,14 +23,16 @@ class LiveRun:
         self.trigger = trigger
         self.requests: dict[tuple[str, Op], CallRequest] = {}
         """requests whose intent is recorded, by (step, op), until their answer is"""
-        self.acting: set[tuple[str, Op, int]] = set()
-        """(step, op, attempt) that a task of this process is carrying out"""
+        self.acting: set[tuple[type, str, Op, int]] = set()
+        """(kind of act, step, op, attempt) that a task of this process is carrying out"""
         self.places: dict[tuple[str, Op], str] = {}
         """(step, op) -> the service at whose gate it holds a place"""
         self.waiting: set[tuple[str, Op]] = set()
         """(step, op) that stand in line for a place"""
         self.granted: dict[tuple[str, Op], str] = {}
         """(step, op) -> the service at whose gate a place was given to it, for the next turn to use"""
+        self.asked_for: dict[tuple[str, Op], int | None] = {}
+        """(step, op) -> the pause in milliseconds that a 202 or a 425 asked for before the first question"""
         self.stirred: asyncio.Event | None = None
         """wakes the polls that pause, once there are any"""
 

@@ -274,8 +274,9 @@ class Runner:
             self._spawn(run, *self._begin_turn(run, Tick()))
 
 
-def _name(act: Act) -> tuple[str, Op, int]:
-    return act.step, "call" if isinstance(act, Check) else act.op, act.attempt
+def _name(act: Act) -> tuple[type[Act], str, Op, int]:
+    # The kind belongs to it: a check begins while the last poll of the same attempt may still be under way.
+    return type(act), act.step, "call" if isinstance(act, Check) else act.op, act.attempt
 
 
 def _event(run: Run, version: int, fact: RunFact) -> NewEvent:
