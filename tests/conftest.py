@@ -1,4 +1,4 @@
-"""What all tests share: the figures that tests record are summed up at the end, also when they ran on several workers."""
+"""What all tests share: what they record is summed up at the end, also when they ran on several workers."""
 
 from __future__ import annotations
 
