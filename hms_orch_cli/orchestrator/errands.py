@@ -66,7 +66,7 @@ class Errands:
                 request = self._writer.attempt(run.state, run.trigger, compiled, act.step, act.op, act.attempt)
             except (ExpressionError, ConfigError) as error:
                 return Answered(act.step, act.op, act.attempt, Verdict.UNKNOWN, reason=error.message)
-        pace = Pace(first_pause_ms(act.status))
+        pace = _pace(run, act)
         while await self._pause(run, act, pace):
             answer = await self._ask(request)
             verdict = _verdict(run, act, answer)
@@ -78,7 +78,7 @@ class Errands:
     async def _poll(self, run: LiveRun, act: Poll, location: str) -> Answered | None:
         """Asks at the location of a 202 until there is an answer."""
         request = self._writer.poll(run.state, run.compiled.steps[act.step].requests[act.op], act, location)
-        pace = Pace(first_pause_ms(act.status))
+        pace = _pace(run, act)
         refused = False
         while await self._pause(run, act, pace):
             answer = await self._ask(request)
@@ -141,8 +141,16 @@ class Errands:
             self._gate.leave(request.service)
 
 
+def _pace(run: LiveRun, act: Poll) -> Pace:
+    pace = Pace(first_pause_ms(act.status))
+    pace.heed(run.asked_for.pop((act.step, act.op), None))
+    return pace
+
+
 def _told(run: LiveRun, act: Send | Poll, verdict: Verdict, answer: Answer) -> Answered:
     step = run.compiled.steps[act.step]
+    if verdict in (Verdict.IN_PROGRESS, Verdict.AGAIN):
+        run.asked_for[act.step, act.op] = answer.retry_after_ms
     return answered(run.state, run.trigger, step, act.op, act.attempt, verdict, answer)
 
 

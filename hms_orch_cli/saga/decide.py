@@ -129,7 +129,8 @@ def _on_answer(run: Run, happened: Answered, now: int) -> list[RunFact]:
     if happened.verdict in (Verdict.IN_PROGRESS, Verdict.AGAIN):
         if happened.op == "call" and _hurries(run, step.name):
             return [_given_up(step, True, happened, now)]
-        if before.phase is Phase.ACCEPTED and happened.location in (None, before.location):
+        news = happened.location not in (None, before.location) or (happened.status, before.status) == (202, 425)
+        if before.phase is Phase.ACCEPTED and not news:
             return []
         return [StepAccepted(now, step.name, happened.op, happened.attempt, happened.status, happened.location)]
     if happened.op == "call":
