@@ -19,6 +19,9 @@ TICK_S = 0.05
 SHOWN_RUNS = 8
 """Runs shown as going on at a time; the others are counted."""
 
+SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+FRAME_MS = 80
+
 TEXT_LIMIT = 300
 
 
@@ -97,15 +100,15 @@ class LiveConsole:
 
     def _picture(self) -> Any:
         from rich.console import Group
-        from rich.spinner import Spinner
         from rich.text import Text
 
         now = time.time() * 1000
+        frame = SPINNER[int(now / FRAME_MS) % len(SPINNER)]
         shown: list[Any] = []
         for run in list(self._runs.values())[:SHOWN_RUNS]:
             doing = ", ".join(_doing(run)) or run.status.value.lower()
             elapsed = duration(max(0.0, now - run.started_at))
-            shown.append(Spinner("dots", Text(f"{run.saga.id}  {doing}  {elapsed}", style="dim"), style="cyan"))
+            shown.append(Text.assemble((frame, "cyan"), (f" {run.saga.id}  {doing}  {elapsed}", "dim")))
         more = len(self._runs) - SHOWN_RUNS
         if more > 0:
             shown.append(Text(f"  and {more} more", style="dim"))

@@ -6,6 +6,7 @@ from hms_orch_cli.cli.ending import end_with
 from hms_orch_cli.cli.program import Verb, Verbs, examples, program
 
 VERBS = {
+    "demo": Verb("Run the tutorial, its three services included.", "demo"),
     "init": Verb("Write hms-orch.toml and an example saga.", "init"),
     "service": Verb("The address book: which service answers where.", "service"),
     "validate": Verb("Check saga files, offline.", "validate"),
