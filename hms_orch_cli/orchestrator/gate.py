@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from itertools import count
 
 
 class Gate:
@@ -16,7 +17,8 @@ class Gate:
         self._per_service = per_service
         self._taken = 0
         self._by_service: dict[str, int] = {}
-        self._lines: dict[str, deque[Callable[[], None]]] = {}
+        self._lines: dict[str, deque[tuple[int, Callable[[], None]]]] = {}
+        self._numbers = count()
 
     @property
     def has_room(self) -> bool:
@@ -31,7 +33,7 @@ class Gate:
 
     def enter(self, service: str) -> bool:
         """Takes a place if there is one."""
-        if self._taken >= self._total or self._by_service.get(service, 0) >= self._per_service:
+        if not self._fits(service):
             return False
         self._taken += 1
         self._by_service[service] = self._by_service.get(service, 0) + 1
@@ -39,7 +41,7 @@ class Gate:
 
     def wait(self, service: str, admit: Callable[[], None]) -> None:
         """Stands in line: `admit` is called once, with a place already taken for it."""
-        self._lines.setdefault(service, deque()).append(admit)
+        self._lines.setdefault(service, deque()).append((next(self._numbers), admit))
 
     def leave(self, service: str) -> None:
         """Gives a place back, to the first in line who fits."""
@@ -54,14 +56,17 @@ class Gate:
         self.on_room()
 
     def _admit(self) -> None:
-        for service in list(self._lines):
-            line = self._lines[service]
-            while line and self.enter(service):
-                line.popleft()()
-            if not line:
-                self._lines.pop(service, None)  # whoever was admitted may have left again at once, and emptied it
-            if self._taken >= self._total:
-                return
+        """Lets in whoever fits, those first who have waited longest, whatever their service."""
+        while fitting := [service for service in self._lines if self._fits(service)]:
+            service = min(fitting, key=lambda service: self._lines[service][0][0])
+            _, admit = self._lines[service].popleft()
+            if not self._lines[service]:
+                del self._lines[service]
+            self.enter(service)
+            admit()
+
+    def _fits(self, service: str) -> bool:
+        return self._taken < self._total and self._by_service.get(service, 0) < self._per_service
 
 
 def _nobody_asks() -> None:
