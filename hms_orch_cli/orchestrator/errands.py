@@ -133,7 +133,14 @@ class Errands:
         """A question beside the attempts: it takes a place at the gate for its own time only."""
         if not self._gate.enter(request.service):
             admitted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._gate.wait(request.service, lambda: admitted.set_result(None))
+
+            def admit() -> None:
+                if admitted.cancelled():  # a stop took it out of the line
+                    self._gate.leave(request.service)
+                else:
+                    admitted.set_result(None)
+
+            self._gate.wait(request.service, admit)
             await admitted
         try:
             return await self._participants.call(request)
