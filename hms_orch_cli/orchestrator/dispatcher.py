@@ -17,7 +17,7 @@ from hms_orch_cli.orchestrator.projection import Projection
 from hms_orch_cli.orchestrator.requests import attributes_of, data_of
 from hms_orch_cli.orchestrator.runner import SOURCE, Runner
 from hms_orch_cli.ports import Clock, Event, LogReader
-from hms_orch_cli.saga.events import EventRef, FilterFailed, Skipped
+from hms_orch_cli.saga.events import TYPES, EventRef, FilterFailed, Skipped
 from hms_orch_cli.saga.identity import run_id
 from hms_orch_cli.saga.inputs import Trigger
 from hms_orch_cli.saga.machine import begin
@@ -90,6 +90,8 @@ class Dispatcher:
             self._dispatch(event)
             self._projection.dispatched_to(event.seq)
             moved = True
+            if event.stream.startswith("definition/"):
+                self._page.clear()  # what was read ahead may lack facts that are listened to from here on
         return moved
 
     def _dispatch(self, event: Event) -> None:
@@ -104,24 +106,30 @@ class Dispatcher:
         run = LiveRun(begin(compiled.saga, saga_id), compiled, event)
         source = EventRef(event.seq, event.id, event.source, event.type, event.time)
         revision, now = compiled.saga.revision, self._clock.now_ms()
+        failed = ""
         try:
             if not _passes(compiled, saga_id, event):
                 return
         except ExpressionError as error:
-            self._runner.refuse(run, FilterFailed(now, revision, source, f"filter: {error.message}"))
-            return
+            failed = f"filter: {error.message}"
         depth = self._depth(event)
         if depth > MOST_DEPTH:
-            reason = f"{depth} sagas in a chain led here; more than {MOST_DEPTH} are taken for a loop"
-            self._runner.refuse(run, Skipped(now, revision, source, reason))
-            return
-        self._runner.take(run, Trigger(source, depth))
+            if event.type != TYPES[Skipped]:  # a chain that ends is on record once; what hears of that adds nothing
+                reason = f"{depth} sagas in a chain led here; more than {MOST_DEPTH} are taken for a loop"
+                self._runner.refuse(run, Skipped(now, revision, source, reason))
+        elif failed:
+            self._runner.refuse(run, FilterFailed(now, revision, source, failed))
+        else:
+            self._runner.take(run, Trigger(source, depth))
 
     def _depth(self, event: Event) -> int:
         """How many sagas led to this event."""
         if event.source == SOURCE and event.stream.startswith("run/"):
-            first = self._store.read(event.stream)[0]
-            return int(orjson.loads(first.data or "{}").get("depth") or 0) + 1
+            first = orjson.loads(self._store.read(event.stream)[0].data or "{}")
+            if "depth" in first:
+                return int(first["depth"]) + 1
+            # No run, but a skip or a filter that failed: it stands one behind the event that it refused.
+            return self._depth(self._store.read_all(first["event"]["seq"] - 1, 1)[0]) + 1
         if event.extensions:
             told = orjson.loads(event.extensions).get(DEPTH_EXTENSION)
             if isinstance(told, int | str) and str(told).isdecimal():

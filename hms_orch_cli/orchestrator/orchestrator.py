@@ -17,7 +17,7 @@ from hms_orch_cli.orchestrator.projection import DEFINITIONS, DISPATCHED, TOTALS
 from hms_orch_cli.orchestrator.requests import RequestWriter
 from hms_orch_cli.orchestrator.runner import Runner
 from hms_orch_cli.ports import Clock, Derived, DerivedTables, Expressions, Journal, LogReader, Observer, Participants
-from hms_orch_cli.saga.events import RUN_FACTS
+from hms_orch_cli.saga.events import RUN_FACTS, RunFact
 from hms_orch_cli.saga.inputs import Input
 from hms_orch_cli.saga.outcome import Answer, Op, Verdict
 from hms_orch_cli.saga.state import PENDING, Phase, Run, Status
@@ -59,7 +59,8 @@ class Orchestrator:
         self.definitions = Definitions(reader, lambda: expressions)
         self.gate = Gate(calls, calls_per_service)
         self.projection = Projection(journal, self.definitions.to_json, self._arm_flush)
-        self.runner = Runner(journal, participants, clock, self.gate, writer, self.projection, observers, self._fail)
+        heard = (*observers, self)
+        self.runner = Runner(journal, participants, clock, self.gate, writer, self.projection, heard, self._fail)
         self._clock = clock
         self._dispatcher: Dispatcher | None = None
         self._work: asyncio.Task[None] | None = None
@@ -97,6 +98,11 @@ class Orchestrator:
         if self._dispatcher is not None:
             self._dispatcher.wake()
 
+    def on_facts(self, run: Run, facts: Sequence[RunFact]) -> None:
+        """See `ports.Observer.on_facts`: what a run records may start another one."""
+        if self.definitions.listens_to_runs:
+            self.wake()
+
     async def tell(self, saga_id: str, happened: Input) -> Run:
         """Brings an input from outside to a run and returns the run after it, once durable. An input that does not
         fit changes nothing. Raises NotFound."""
@@ -124,10 +130,10 @@ class Orchestrator:
 
     async def until_idle(self) -> None:
         """Ends when nothing moves any more. Raises what stopped the orchestrator, if something did."""
-        while not self.is_idle:
+        while not self._failed.done() and not self.is_idle:
             await asyncio.wait({self._failed}, timeout=IDLE_LOOK_S)
-            if self._failed.done():
-                self._failed.result()
+        if self._failed.done():
+            self._failed.result()
 
     async def until_failed(self) -> None:
         """Never ends by itself. Raises what stopped the orchestrator, if something did."""
