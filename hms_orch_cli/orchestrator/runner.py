@@ -244,8 +244,9 @@ class Runner:
         """Puts facts on their way into the log; the returned awaitable ends when they are durable and known."""
         version = state.version - len(facts)
         events = [_event(state, version + place, fact) for place, fact in enumerate(facts, 1)]
-        self._projection.fold(state, facts)
-        return self._known(run, state, facts, self._journal.append(f"run/{state.id}", events, version))
+        durable = self._journal.append(f"run/{state.id}", events, version)
+        self._projection.fold(state, facts)  # behind the append: what is derived never claims more than was handed over
+        return self._known(run, state, facts, durable)
 
     async def _known(self, run: LiveRun, state: Run, facts: list[RunFact], durable: Awaitable[int]) -> None:
         await durable
