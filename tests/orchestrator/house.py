@@ -172,7 +172,7 @@ class House:
 
     def rows(self) -> list[RunRow]:
         """The run list, oldest first."""
-        return self.store.run_rows()[::-1]
+        return self.store.run_rows(limit=10_000)[::-1]
 
     def states(self) -> list[str]:
         """States of the runs, oldest first."""
