@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -67,13 +67,7 @@ class Works(NamedTuple):
     office: Office
 
 
-def assemble(
-    config: Config,
-    store: SqliteStore,
-    observers: Sequence[Observer],
-    public_url: str,
-    on_failure: Callable[[Any], None],
-) -> Works:
+def assemble(config: Config, store: SqliteStore, observers: Sequence[Observer], public_url: str) -> Works:
     """Puts an orchestrator together over an open store, on the running event loop."""
     from hms_orch_cli.application.clock import SystemClock
     from hms_orch_cli.application.office import Office
@@ -92,7 +86,7 @@ def assemble(
     secret = keys.callback_secret()
     cel = expressions()
     clock = SystemClock()
-    journal = GroupCommit(store, on_failure=on_failure)
+    journal = GroupCommit(store)
     orchestrator = Orchestrator(
         journal,
         store,
@@ -107,6 +101,7 @@ def assemble(
     )
     journal.inline = lambda: orchestrator.runner.in_flight <= 1
     journal.crowded = lambda: orchestrator.runner.in_flight > CROWD
+    journal.on_failure = orchestrator.fail
     office = Office(
         orchestrator,
         journal,

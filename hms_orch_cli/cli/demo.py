@@ -157,7 +157,7 @@ async def _run(config: Config, server: Server) -> tuple[RunRow, int]:
     store = open_store(config)
     console = open_console()
     try:
-        works = assemble(config, store, [console], server.shown_url, on_failure=lambda error: None)
+        works = assemble(config, store, [console], server.shown_url)
         office, orchestrator = works.office, works.orchestrator
         await server.start(create_app(office, host=config.host, public_url=server.shown_url))
         orchestrator.start()

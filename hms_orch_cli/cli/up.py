@@ -25,7 +25,9 @@ EXAMPLES = examples(
 
 @app.command(epilog=EXAMPLES)
 def up(
-    port: Annotated[int | None, typer.Option(help="Port of the dashboard and the API; 0 takes a free one.")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65_535, help="Port of the dashboard and the API; 0 takes a free one.")
+    ] = None,
     host: Annotated[
         str | None, typer.Option(help="Address to listen on; beyond this machine it needs a token.")
     ] = None,
@@ -88,13 +90,12 @@ async def _work(config: Config, holder: Holder, server: Server, until_idle: bool
     try:
         console = open_console()
         public_url = config.public_url or server.shown_url
-        works = assemble(config, store, [console], public_url, on_failure=lambda error: None)
+        works = assemble(config, store, [console], public_url)
         orchestrator = works.orchestrator
         await server.start(create_app(works.office, host=config.host, tokens=config.tokens, public_url=public_url))
         holder.announce(server.url)
-        note(
-            f"hms-orch is up: {server.shown_url}  store {config.store_path}  (Ctrl-C stops it, everything is resumable)"
-        )
+        note(f"hms-orch is up: {server.shown_url}")
+        note(f"store: {config.store_path}. Ctrl-C stops it, and everything is resumable.")
         orchestrator.start()
         works.office.ready = True
         work = orchestrator.until_idle() if until_idle else orchestrator.until_failed()

@@ -60,7 +60,7 @@ class Orchestrator:
         self.gate = Gate(calls, calls_per_service)
         self.projection = Projection(journal, self.definitions.to_json, self._arm_flush)
         heard = (*observers, self)
-        self.runner = Runner(journal, participants, clock, self.gate, writer, self.projection, heard, self._fail)
+        self.runner = Runner(journal, participants, clock, self.gate, writer, self.projection, heard, self.fail)
         self._clock = clock
         self._dispatcher: Dispatcher | None = None
         self._work: asyncio.Task[None] | None = None
@@ -193,10 +193,11 @@ class Orchestrator:
         self._flush_timer = None
         self.projection.flush()
 
-    def _fail(self, error: BaseException) -> None:
+    def fail(self, error: BaseException) -> None:
+        """Something happened that nothing can go on after: `until_idle` and `until_failed` raise it."""
         if not self._failed.done():
             self._failed.set_exception(error)
 
     def _work_ended(self, work: asyncio.Task[None]) -> None:
         if not work.cancelled() and (error := work.exception()) is not None:
-            self._fail(error)
+            self.fail(error)
