@@ -47,7 +47,7 @@ def measure(quick: bool) -> Section:
         _row("besides: POST /v1/events that starts nothing, to its 202", ingress),
     ]
     notes = [
-        f"{samples} samples of each, turn and turn about, nothing else running. The clock starts before the event's "
+        f"{samples} samples of each, turn and turn about, one at a time. The clock starts before the event's "
         "own HTTP request is sent, so the cost of taking an event over HTTP is in the figure.",
     ]
     goals = [Goal("one run alone, event to first byte, of append + call", ratio, 4, " times", at_most=True)]
