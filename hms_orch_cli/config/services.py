@@ -20,7 +20,10 @@ def service_from(value: object, where: str) -> Service:
     if isinstance(value, str):
         value = {"url": value}
     if not isinstance(value, dict):
-        raise ConfigError(f"{where} must be a URL or a table with url and audience, not {kind(value)}")
+        raise ConfigError(
+            f"{where} must be a URL or a table with url and audience, not {kind(value)}",
+            'write it as { url = "http://…" }',
+        )
     for key in value:
         if key not in ("url", "audience"):
             raise ConfigError(f"{where}: {key!a} is no key of a service", nearest(key, ("url", "audience")))
@@ -28,9 +31,11 @@ def service_from(value: object, where: str) -> Service:
         raise ConfigError(f"{where} has no url", 'write it as { url = "http://…" }')
     url, audience = value["url"], value.get("audience")
     if not isinstance(url, str) or not isinstance(audience, str | None):
-        raise ConfigError(f"{where}: url and audience must be texts")
+        raise ConfigError(f"{where}: url and audience must be texts", 'write it as { url = "http://…" }')
     if audience is not None and (not audience or CONTROL.search(audience)):
-        raise ConfigError(f"{where}: the audience is empty or holds a control character")
+        raise ConfigError(
+            f"{where}: the audience is empty or holds a control character", 'write it as { url = "http://…" }'
+        )
     return Service(http_url(url, where).geturl().rstrip("/"), audience)
 
 
@@ -89,5 +94,7 @@ def _json_object(text: str, where: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"{where} is not JSON", 'write it as {"payment-svc": "http://…"}') from error
     if not isinstance(value, dict):
-        raise ConfigError(f"{where} must be a JSON object, not {kind(value)}")
+        raise ConfigError(
+            f"{where} must be a JSON object, not {kind(value)}", 'write it as {"payment-svc": "http://…"}'
+        )
     return value

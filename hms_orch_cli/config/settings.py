@@ -47,6 +47,7 @@ SETTINGS = {
         Setting("secrets.folder", str, None),
     )
 }
+OR_DEFAULT = "write another value, or leave it out for the default"
 TABLES = {key.partition(".")[0] for key in SETTINGS} | {"services"}
 
 
@@ -56,7 +57,9 @@ def check_names(written: Written) -> None:
         if table not in TABLES:
             raise ConfigError(f"{written.place(table)}: there is no table [{table!a}]", nearest(table, TABLES))
         if not isinstance(keys, dict):
-            raise ConfigError(f"{written.place('', table)}: {table} must be a table, not {kind(keys)}")
+            raise ConfigError(
+                f"{written.place('', table)}: {table} must be a table, not {kind(keys)}", f"write [{table}]"
+            )
         known = [key.partition(".")[2] for key in SETTINGS if key.startswith(table + ".")]
         for key in keys if table != "services" else ():
             if key not in known:
@@ -74,20 +77,20 @@ def value_of(setting: Setting, written: Written, environ: Mapping[str, str]) -> 
     else:
         return setting.default
     if type(value) is not setting.kind:
-        raise ConfigError(f"{where} must be {KINDS[setting.kind]}, not {kind(value)}")
+        raise ConfigError(f"{where} must be {KINDS[setting.kind]}, not {kind(value)}", OR_DEFAULT)
     return _checked(setting, value, where)
 
 
 def _checked(setting: Setting, value: Any, where: str) -> Any:
     """A value of the right kind, if the setting can hold it."""
     if setting.kind is int and not setting.low <= value <= setting.high:
-        raise ConfigError(f"{where} is {value}; it must be from {setting.low} to {setting.high}")
+        raise ConfigError(f"{where} is {value}; it must be from {setting.low} to {setting.high}", OR_DEFAULT)
     texts = value if setting.kind is list else [value] if setting.kind is str else []
     for text in texts:
         if not isinstance(text, str):
-            raise ConfigError(f"{where} must be a list of texts, with {kind(text)} in it")
+            raise ConfigError(f"{where} must be a list of texts, with {kind(text)} in it", OR_DEFAULT)
         if not text or CONTROL.search(text):
-            raise ConfigError(f"{where} is empty or holds a control character")
+            raise ConfigError(f"{where} is empty or holds a control character", OR_DEFAULT)
     if setting.url:
         http_url(value, where)
     return tuple(value) if setting.kind is list else value

@@ -61,9 +61,9 @@ def parse(text: str, file: Path) -> dict[str, Any]:
     except tomllib.TOMLDecodeError as error:
         what, _, place = str(error).partition(" (at line ")
         at = ":" + place.rstrip(")").replace(", column ", ":") if place else ""
-        raise ConfigError(f"{file}{at}: this is not TOML: {what}") from error
+        raise ConfigError(f"{file}{at}: this is not TOML: {what}", "mend that line") from error
     except RecursionError as error:
-        raise ConfigError(f"{file}: this is nested too deeply") from error
+        raise ConfigError(f"{file}: this is nested too deeply", "write plain tables") from error
 
 
 def line_of(text: str, table: str, key: str = "") -> int:
