@@ -151,7 +151,12 @@ def _data(given: str | None) -> bytes | None:
 def _event(config: Config, wanted: Wanted, data: bytes | None, event_id: str | None) -> NewEvent:
     from hms_orch_cli.application.incoming import event_from, json_text, new_id
 
-    attributes = {"id": event_id or new_id(), "source": wanted.source, "type": wanted.kind, "subject": wanted.subject}
+    attributes = {
+        "id": new_id() if event_id is None else event_id,
+        "source": wanted.source,
+        "type": wanted.kind,
+        "subject": wanted.subject,
+    }
     too_large = data is not None and len(data) > config.event_bytes
     text = None if data is None else data.decode(errors="replace") if too_large else json_text(data)
     return event_from(attributes, text, time.time_ns() // 1_000_000, config.event_bytes)
