@@ -70,8 +70,7 @@ class Orchestrator:
     def start(self) -> None:
         """Folds the tail of the log and lets every unfinished run go on."""
         tail = self._fold_tail(self._tables.folded_to(), self._reader.last_seq())
-        # A run begun after the tables were last written is in the tail: only up to its event is there one to look for.
-        looked_to = max((run.event.seq for run in tail.values() if run.event is not None), default=0)
+        looked_to = self._looked_to(tail)
         dispatcher = Dispatcher(
             self._reader,
             self.definitions,
@@ -177,6 +176,14 @@ class Orchestrator:
             if not run.status.ended and run.status is not Status.STUCK:
                 self.runner.take(load_run(self._reader, self.definitions, run.id))
         return runs
+
+    def _looked_to(self, tail: Mapping[str, Run]) -> int:
+        """The last event that may have met the definitions although the mark does not say so. What it started, or what
+        refused it, is in the tail, or in the rows (the newest row has the last event), or, where the tables were
+        rewritten from the log alone, it is the very next event behind the mark."""
+        begun = [run.event.seq for run in tail.values() if run.event is not None]
+        newest = [row.event_seq for row in self._tables.run_rows(limit=1)]
+        return max(*begun, *newest, self.projection.dispatched + 1, 0)
 
     def _live(self, saga_id: str) -> LiveRun:
         found = self.runner.live.get(saga_id)
