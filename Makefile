@@ -23,9 +23,10 @@ check: $(VENV)/tested
 	$(BIN)/lint-imports
 
 bench: $(VENV)/tested
-	$(BIN)/python -m bench
+	$(BIN)/python -m bench $(ARGS)
 
 $(VENV)/installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("hms-orch needs Python 3.11 or later: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
 	touch $@
