@@ -47,27 +47,30 @@ class Rebuilt:
 
     def fold(self, events: Iterable[Content]) -> None:
         """Folds events, the next ones of the log. Raises LogTampered at one that no orchestrator can have written."""
-        seq = self.seq
+        at = self.seq
         try:
             for seq, stream, kind, time, data in events:
+                at += 1
+                if seq != at:
+                    raise missing(at)
                 if kind in RUN_FACTS:
                     self._fold_fact(stream, kind, time, orjson.loads(data or "{}"))
                 elif kind in (DEPLOYED, UNDEPLOYED):
                     self._fold_definition(seq, kind, orjson.loads(data or "{}"))
         except UnicodeDecodeError:
-            raise _not_ours(seq + 1, "it holds bytes that are not text") from None
+            raise _not_ours(at + 1, "it holds bytes that are not text") from None
         except (IllegalFactError, LookupError, ValueError, TypeError, AttributeError) as error:
-            raise _not_ours(seq, str(error) or type(error).__name__) from error
-        self.seq = seq
-
-    def rows(self) -> dict[str, RunRow]:
-        """Every row by saga id, those of unfinished runs as well."""
-        return {**self._ended, **{run.id: row_of(run) for run in self._moving.values()}}
+            raise _not_ours(at, str(error) or type(error).__name__) from error
+        self.seq = at
 
     @property
     def runs(self) -> int:
         """How many rows there are."""
         return len(self._ended) + len(self._moving)
+
+    def rows(self) -> dict[str, RunRow]:
+        """Every row by saga id, those of unfinished runs as well."""
+        return {**self._ended, **{run.id: row_of(run) for run in self._moving.values()}}
 
     def definitions_at(self, seq: int) -> dict[str, str]:
         """id -> revision of the definitions that hold at a position."""
@@ -188,6 +191,13 @@ def _json(text: str | None) -> Any:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
         return text
+
+
+def missing(seq: int) -> LogTampered:
+    """The log has no event where one has to be."""
+    return LogTampered(
+        f"position {seq} of the log is missing", "`hms-orch replay --verify` walks the whole chain", position=seq
+    )
 
 
 def _not_ours(seq: int, why: str) -> LogTampered:

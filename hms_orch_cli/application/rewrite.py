@@ -6,8 +6,7 @@ from collections.abc import Callable
 from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from hms_orch_cli.application.replay import Difference, Rebuilt, differences, folded_to, rewritten
-from hms_orch_cli.errors import LogTampered
+from hms_orch_cli.application.replay import Difference, Rebuilt, differences, folded_to, missing, rewritten
 
 if TYPE_CHECKING:
     from hms_orch_cli.event_store.sqlite import SqliteStore
@@ -52,10 +51,6 @@ def fold_on(rebuilt: Rebuilt, reader: SqliteReader, to_seq: int, advance: Advanc
     events = reader.contents(rebuilt.seq)
     while (before := rebuilt.seq) < to_seq:
         rebuilt.fold(islice(events, min(CHUNK, to_seq - before)))
-        if not before < rebuilt.seq <= to_seq:
-            raise LogTampered(
-                f"positions are missing in the log between {before} and {to_seq}",
-                "`hms-orch replay --verify` names the first",
-                position=before + 1,
-            )
+        if rebuilt.seq == before:
+            raise missing(before + 1)
         advance(rebuilt.seq - before)

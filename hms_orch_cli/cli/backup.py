@@ -38,4 +38,4 @@ def backup(
         output.as_json({"file": str(file), "events": head.seq, "bytes": size, "head": str(head)})
         return
     output.result(str(head))
-    output.note(f"{file} holds {head.seq} events in {size} bytes")
+    output.note(f"{file} holds {output.counted(head.seq, 'event')} in {size} bytes")

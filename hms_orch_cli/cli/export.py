@@ -62,7 +62,7 @@ def export(
 
             with new_file(file) as target:
                 count, head = _export(reader, start, saga, lambda block: target.write(block.encode()))
-    output.note(f"{count} events")
+    output.note(output.counted(count, "event"))
     output.note(str(head))
 
 

@@ -127,6 +127,11 @@ def duration(ms: float) -> str:
     raise AssertionError(seconds)
 
 
+def counted(number: int, noun: str) -> str:
+    """1 event, 2 events."""
+    return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
 def console(stream: TextIO) -> Any:
     """A Rich console on a terminal, without markup, emoji codes or highlighting. What is given to it must be `safe`."""
     from rich.console import Console

@@ -30,12 +30,11 @@ def rebuild(config: Config, form: Format) -> None:
     from hms_orch_cli.cli.progress import progress
     from hms_orch_cli.wiring import open_reader
 
-    began = time.perf_counter()
     with open_reader(config) as reader:
-        last = reader.last_seq()
+        began, last = time.perf_counter(), reader.last_seq()
         with progress("folding the log", last) as advance:
             rebuilt, found = compare(reader, advance)
-    seconds = time.perf_counter() - began
+        seconds = time.perf_counter() - began
     if form is Format.TEXT:
         _say(rebuilt, last, seconds)
         _name(found)
@@ -47,9 +46,9 @@ def rebuild(config: Config, form: Format) -> None:
 
 
 def _say(rebuilt: Rebuilt, last: int, seconds: float) -> None:
-    runs, rate = rebuilt.runs, int(rebuilt.seq / seconds)
-    took = output.duration(seconds * 1000)
-    output.result(f"folded {rebuilt.seq} events into {runs} runs in {took}: {rate} events a second")
+    took, rate = output.duration(seconds * 1000), int(rebuilt.seq / seconds)
+    events, runs = output.counted(rebuilt.seq, "event"), output.counted(rebuilt.runs, "run")
+    output.result(f"folded {events} into {runs} in {took}: {rate} events a second")
     if last > rebuilt.seq:
         output.note(f"the tables are folded to position {rebuilt.seq} of {last}; `hms-orch up` folds the rest")
 

@@ -93,7 +93,9 @@ def _verify(config: Config, against: str | None, form: Format) -> None:
     if form is Format.JSON:
         output.as_json({"intact": True, "events": head.seq, "head": str(head)})
         return
-    output.result(output.styled("intact", "green"), f": {head.seq} events, each chained to the one before")
+    output.result(
+        output.styled("intact", "green"), f": {output.counted(head.seq, 'event')}, each chained to the one before"
+    )
     output.result(str(head))
 
 
@@ -132,7 +134,9 @@ def _from_file(config: Config, name: str, against: str | None, form: Format) -> 
         output.as_json({"store": str(config.store_path), "events": head.seq, "head": str(head)})
         return
     output.result(str(head))
-    output.note(f"{config.store_path} holds {head.seq} events and {rebuilt.runs} runs")
+    output.note(
+        f"{config.store_path} holds {output.counted(head.seq, 'event')} and {output.counted(rebuilt.runs, 'run')}"
+    )
 
 
 def _opened(name: str) -> AbstractContextManager[BinaryIO]:
