@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
+from hms_orch_cli.application.deploy import deploy_append
 from hms_orch_cli.errors import EventConflict, StoreFull
 from hms_orch_cli.ports import CallRequest
 from hms_orch_cli.saga.inputs import Abandon, Cancel
@@ -150,6 +151,7 @@ async def test_a_definition_hears_only_of_events_after_it_was_deployed() -> None
 
 
 async def test_a_run_keeps_the_revision_it_started_with() -> None:
+    """Whatever is deployed or undeployed meanwhile, and after a restart too."""
     house = House()
     first = house.deploy(ORDER)
     house.publish("e1")
@@ -162,13 +164,15 @@ async def test_a_run_keeps_the_revision_it_started_with() -> None:
     house.services.behave = lambda r: hold(r) if r.step == "pay" else ok()
     process = house.up()
     await until(lambda: house.services.calls)
-    await process.crash()
-    second = house.deploy(content(step("pay"), step("mail")))
-    house.publish("e2")
+    await process.journal.append(*deploy_append(SAGA, "2" * 64, content(step("pay"), step("mail")), 1, 1))
+    await process.publish("e2")
+    await until(lambda: len(house.services.calls) == 2)
+    await process.stop()
     house.undeploy()
+    house.publish("e3")
     held.set()
     await house.run()
-    assert [row.revision for row in house.rows()] == [first, second]
+    assert [row.revision for row in house.rows()] == [first, "2" * 64]
     assert [list(steps) for steps in house.steps()] == [["pay", "ship"], ["pay", "mail"]]
     assert house.states() == ["COMPLETED", "COMPLETED"]
     house.prove()

@@ -45,6 +45,12 @@ def test_ids_rise_with_the_log(first: str, second: str, one: int, other: int, di
         assert (run_id(first, one, digest) < run_id(second, other, digest)) is (one < other)
 
 
+def test_ids_rise_over_all_the_positions_that_they_have_room_for() -> None:
+    seqs = [1, 2, 255, 2**16 - 1, 2**16, 2**16 + 1, 2**31, 2**32, 2**32 + 1, 2**40 + 7, 2**48 - 1]
+    ids = [run_id("a", seq, bytes([255 - place] * 32)) for place, seq in enumerate(seqs)]
+    assert ids == sorted(ids) and len(set(ids)) == len(ids)
+
+
 @given(st.integers(0, 253_402_300_799_999))
 def test_a_moment_comes_back_as_it_was(at_ms: int) -> None:
     text = rfc3339(at_ms)

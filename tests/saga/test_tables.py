@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from hms_orch_cli.saga.events import RUN_FACTS, TYPES, RunFact
@@ -68,6 +70,37 @@ def test_a_step_takes_the_facts_of_its_table_and_no_others(phase: Phase, fact: R
     in_doubt = expected is Phase.FAILED and getattr(fact, "outcome", "") == "unknown"
     assert moved is (Phase.UNKNOWN if in_doubt else expected)
     assert (after.calls if undo else after.undos) == (run.calls if undo else run.undos)
+
+
+FACTS_BY_PHASE = {
+    Phase.PENDING: "step.started step.skipped step.failed compensate step.stuck",
+    Phase.RUNNING: "step.started step.accepted step.doubted step.retrying step.succeeded step.failed "
+    "compensate step.compensated step.stuck",
+    Phase.ACCEPTED: "step.accepted step.doubted step.retrying step.succeeded step.failed step.compensated step.stuck",
+    Phase.CHECKING: "step.retrying step.succeeded step.failed",
+    Phase.RETRYING: "step.started step.failed compensate step.stuck",
+}
+FACTS_BY_STATUS = {
+    Status.NEW: "started skipped filter.failed",
+    Status.RUNNING: "step.started step.accepted step.doubted step.retrying step.succeeded step.skipped step.failed "
+    "completed compensating abandoned",
+    Status.COMPENSATING: "step.started step.accepted step.doubted step.retrying step.succeeded step.failed "
+    "compensate step.compensated step.stuck failed cancelled stuck abandoned",
+    Status.STUCK: "abandoned",
+}
+
+
+def test_the_tables_say_what_is_written_here_a_second_time() -> None:
+    """A transition is added on purpose, in two places, or not at all."""
+
+    def told(table: Any) -> dict[Any, set[str]]:
+        found: dict[Any, set[str]] = {}
+        for state, kind in table:
+            found.setdefault(state, set()).add(TYPES[kind].removeprefix("saga."))
+        return found
+
+    assert told(STEP_TABLE) == {phase: set(names.split()) for phase, names in FACTS_BY_PHASE.items()}
+    assert told(RUN_TABLE) == {status: set(names.split()) for status, names in FACTS_BY_STATUS.items()}
 
 
 def test_nothing_follows_an_end() -> None:

@@ -145,6 +145,12 @@ def test_a_pause_counts_whether_or_not_it_is_over() -> None:
     assert due_at(story.run) == due_at(story.when(later(10**9)).run)
 
 
+def test_of_several_pauses_the_shortest_counts() -> None:
+    both = saga_of(group(step("a"), step("b")), deadlineMs=90_000)
+    story = given(both, started, begun("a", "b"), answers("a", 429, retry_after_ms=40_000))
+    assert due_at(story.when(answers("b", 429, retry_after_ms=20_000)).run) == NOW + 20_000
+
+
 def test_which_runs_only_the_world_can_move() -> None:
     def waits(*happenings: Happening) -> bool:
         return waits_for_others(given(ORDER, *happenings).run)
