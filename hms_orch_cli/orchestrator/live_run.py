@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
+from typing import TYPE_CHECKING
 
 from hms_orch_cli.orchestrator.compiled import CompiledSaga
 from hms_orch_cli.ports import CallRequest, Event
 from hms_orch_cli.saga.outcome import Op
 from hms_orch_cli.saga.state import PENDING, Progress, Run
+
+if TYPE_CHECKING:
+    import asyncio  # a command that only reads a run must not pay for an event loop
 
 
 class LiveRun:

@@ -7,8 +7,7 @@ itself is what is stored and hashed (`saga.deployed`), so a definition is always
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 DEFAULT_TIMEOUT_MS = 30_000
 DEFAULT_HITL_AFTER = 3
@@ -18,8 +17,7 @@ UNDO_ATTEMPTS = 10
 Outcome = Literal["success", "failed", "unknown", "retry"]
 
 
-@dataclass(frozen=True, slots=True)
-class Retry:
+class Retry(NamedTuple):
     """When to try again. `attempts` includes the first; all durations are milliseconds."""
 
     attempts: int = 3
@@ -51,15 +49,14 @@ class Retry:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """Where a call goes and what it carries. Strings may hold `${cel}`; `body` is None for the standard envelope."""
 
     service: str
     path: str
     method: str = "POST"
-    headers: Mapping[str, str] = field(default_factory=dict)
-    query: Mapping[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, str] = {}
+    query: Mapping[str, Any] = {}
     body: Any = None
 
     @property
@@ -68,18 +65,16 @@ class Request:
         return self.body is not None
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """A request with its patience. `timeout_ms` is the total time of one attempt."""
 
     request: Request
     retry: Retry
     timeout_ms: int
-    outcomes: Mapping[int, Outcome] = field(default_factory=dict)
+    outcomes: Mapping[int, Outcome] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Undo:
+class Undo(NamedTuple):
     """How a step is undone: by a call, or (`mode` event) by a participant that hears `saga.compensate`."""
 
     mode: Literal["http", "event"]
@@ -88,8 +83,7 @@ class Undo:
     timeout_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Await:
+class Await(NamedTuple):
     """Waits for an event. `match` is CEL over the candidate, None for the first of the type."""
 
     event: str
@@ -97,8 +91,7 @@ class Await:
     timeout_ms: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Approval:
+class Approval(NamedTuple):
     """Waits for a person."""
 
     prompt: str
@@ -106,8 +99,7 @@ class Approval:
     on_expire: Literal["compensate", "continue"] = "compensate"
 
 
-@dataclass(frozen=True, slots=True)
-class Lock:
+class Lock(NamedTuple):
     """One run at a time for each value of `key` (CEL)."""
 
     key: str
@@ -115,8 +107,7 @@ class Lock:
     wait_ms: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One step: exactly one of `call`, `awaits` and `approval` is set."""
 
     name: str
@@ -133,15 +124,13 @@ class Step:
     redact: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Sequence:
+class Sequence(NamedTuple):
     """Items one after another."""
 
     items: tuple[Item, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(NamedTuple):
     """Items side by side."""
 
     items: tuple[Item, ...]
@@ -151,8 +140,7 @@ class Group:
 Item = Step | Sequence | Group
 
 
-@dataclass(frozen=True, slots=True)
-class Saga:
+class Saga(NamedTuple):
     """A whole definition; `revision` is the SHA-256 (hex) of the content as canonical JSON (RFC 8785)."""
 
     id: str
