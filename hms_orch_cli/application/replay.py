@@ -21,6 +21,7 @@ from hms_orch_cli.views.totals import Totals
 PAGE: Final = 1_000
 
 _RUN: Final = len("run/")
+_GOING_ON: Final = frozenset(status for status in Status if not status.ended)
 
 
 class Difference(NamedTuple):
@@ -47,14 +48,21 @@ class Rebuilt:
 
     def fold(self, events: Iterable[Content]) -> None:
         """Folds events, the next ones of the log. Raises LogTampered at one that no orchestrator can have written."""
-        at = self.seq
+        at, moving, count = self.seq, self._moving, self.totals.add
         try:
             for seq, stream, kind, time, data in events:
                 at += 1
                 if seq != at:
                     raise missing(at)
                 if kind in RUN_FACTS:
-                    self._fold_fact(stream, kind, time, orjson.loads(data or "{}"))
+                    members = orjson.loads(data or "{}")
+                    fact = from_data(kind, members, from_rfc3339(time))
+                    run = evolve(moving.get(stream) or self._begun(stream, kind, members), fact)
+                    count(run.saga.id, fact)
+                    if run.status in _GOING_ON:
+                        moving[stream] = run
+                    else:
+                        self._end(stream, run)
                 elif kind in (DEPLOYED, UNDEPLOYED):
                     self._fold_definition(seq, kind, orjson.loads(data or "{}"))
         except UnicodeDecodeError:
@@ -82,21 +90,6 @@ class Rebuilt:
                     held[saga] = revision
         return held
 
-    def _fold_fact(self, stream: str, kind: str, time: str, data: dict[str, Any]) -> None:
-        fact = from_data(kind, data, from_rfc3339(time))
-        run = self._moving.get(stream)
-        if run is None:
-            run = self._begun(stream, kind, data)
-        run = evolve(run, fact)
-        self.totals.add(run.saga.id, fact)
-        if run.status is Status.SKIPPED:
-            return
-        if run.status.ended:
-            self._moving.pop(stream, None)
-            self._ended[run.id] = row_of(run)
-        else:
-            self._moving[stream] = run
-
     def _begun(self, stream: str, kind: str, data: dict[str, Any]) -> Run:
         """A run before the fact that `data` tells, which has to be one that begins a run."""
         saga = self._sagas.get((data["saga"], data.get("revision", "")))
@@ -104,6 +97,12 @@ class Rebuilt:
             raise IllegalFactError(f"{kind} begins no run")
         self.triggered = max(self.triggered, data["event"]["seq"])
         return begin(saga, stream[_RUN:])
+
+    def _end(self, stream: str, run: Run) -> None:
+        """A run that has ended is a row from now on; one that was refused is nothing."""
+        self._moving.pop(stream, None)
+        if run.status is not Status.SKIPPED:
+            self._ended[run.id] = row_of(run)
 
     def _fold_definition(self, seq: int, kind: str, data: dict[str, Any]) -> None:
         saga = data["saga"]

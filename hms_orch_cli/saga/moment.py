@@ -18,8 +18,10 @@ def _second(seconds: int) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
+@lru_cache(maxsize=256)
 def from_rfc3339(text: str) -> int:
-    """Milliseconds since 1970. Raises ValueError for text that is no RFC 3339 time."""
+    """Milliseconds since 1970. Raises ValueError for text that is no RFC 3339 time. Facts that follow one another in
+    a log often share their millisecond, hence the cache."""
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError(f"no time zone in {text!r}")
