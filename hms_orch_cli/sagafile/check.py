@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 from typing import Any, Final
 
@@ -21,13 +22,21 @@ MAX_FINDINGS: Final = 100
 """Findings of one file; a file with more is broken in another way than they tell."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Document:
-    """One saga: `content` is what the file says, as plain JSON values; `revision` its hash."""
+    """One saga: `content` is what the file says, as plain JSON values."""
 
     content: dict[str, Any]
-    revision: str
-    saga: Saga
+
+    @cached_property
+    def revision(self) -> str:
+        """The hash of the content; worked out when it is asked for, since a check alone never does."""
+        return revision_of(self.content)
+
+    @cached_property
+    def saga(self) -> Saga:
+        """The definition."""
+        return saga_from(self.content, self.revision)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +75,7 @@ def check(
         if not _has_error(source.findings[known:]):
             check_not_run(tree, source)
         if not _has_error(source.findings[known:]):
-            revision = revision_of(tree.value)
-            documents.append(Document(tree.value, revision, saga_from(tree.value, revision)))
+            documents.append(Document(tree.value))
         known = len(source.findings)
     if not seen and not source.findings:
         source.add(catalogue.NO_SAGA, "the file holds no saga", "Begin with 'id: …'.", FIRST)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from hms_orch_cli.safe import safe
 from hms_orch_cli.sagafile import catalogue
 from hms_orch_cli.sagafile.findings import Path
+from hms_orch_cli.sagafile.glance import is_surely_valid
 from hms_orch_cli.sagafile.reader import Tree
 from hms_orch_cli.sagafile.source import Source
 
@@ -49,6 +50,8 @@ def schema_text() -> str:
 
 def check_schema(tree: Tree, source: Source) -> None:
     """Notes where a document is not as the schema says."""
+    if is_surely_valid(tree.value, _schema()):
+        return
     errors = list(_validator().iter_errors(tree.value))
     by_path: dict[Path, set[str]] = {}
     for error in errors:
@@ -63,6 +66,12 @@ def check_schema(tree: Tree, source: Source) -> None:
 
 
 @cache
+def _schema() -> dict[str, Any]:
+    schema: dict[str, Any] = json.loads(schema_text())
+    return schema
+
+
+@cache
 def _validator() -> Validator:
     from jsonschema import Draft202012Validator, ValidationError, validators
 
@@ -72,7 +81,7 @@ def _validator() -> Validator:
             yield ValidationError("does not match")
 
     extend: Any = validators.extend  # has no types
-    validator: Validator = extend(Draft202012Validator, {"pattern": pattern})(json.loads(schema_text()))
+    validator: Validator = extend(Draft202012Validator, {"pattern": pattern})(_schema())
     return validator
 
 
