@@ -15,7 +15,7 @@ from hms_orch_cli.saga.inputs import Abandon, Cancel
 from hms_orch_cli.saga.outcome import Answer, Verdict, Wire
 from hms_orch_cli.saga.state import Status
 
-from ..specs import group, step
+from ..specs import NOW, group, step
 from .house import SAGA, House, Mains, Services, content, event, ok, said, until
 
 ORDER = content(step("pay"), step("ship"))
@@ -439,15 +439,28 @@ async def test_a_stuck_run_is_not_called_again_and_can_be_abandoned() -> None:
 
 
 async def test_a_deadline_passes_while_nobody_is_up() -> None:
-    house = House(content(step("pay"), deadlineMs=1), services=Services(lambda r: said(202)))
+    house = House(content(step("pay"), deadlineMs=60_000), services=Services(lambda r: said(202)))
     house.publish("e1")
-    process = house.up()
-    await until(lambda: house.services.calls)
+    process = house.up(clock=Stopped(NOW))
+    await until(lambda: "step.accepted" in house.kinds())
     await process.crash()
     house.services.behave = lambda r: ok()
-    await house.run()
+    await house.run(clock=Stopped(NOW + 60_000))
     assert house.states() == ["FAILED"]
+    assert house.rows()[0].reason == "not done within 60000 ms"
+    assert [each.op for each in house.services.calls] == ["call", "compensate"]
     house.prove()
+
+
+class Stopped:
+    """A clock that stands still."""
+
+    def __init__(self, at_ms: int) -> None:
+        self.at_ms = at_ms
+
+    def now_ms(self) -> int:
+        """Milliseconds since 1970."""
+        return self.at_ms
 
 
 async def test_branches_run_side_by_side() -> None:
