@@ -14,7 +14,7 @@ demo: $(VENV)/installed
 	$(BIN)/hms-orch demo --fail send_notices
 
 test: check
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto -rs
 
 check: $(VENV)/tested
 	$(BIN)/ruff format --check .
