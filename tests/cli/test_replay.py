@@ -7,18 +7,21 @@ import re
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
+from hms_orch_cli.application.rewrite import compare
 from hms_orch_cli.event_store.holder import Holder
 from hms_orch_cli.event_store.sqlite import SqliteStore
 from hms_orch_cli.event_store.sqlite_reader import SqliteReader
-from hms_orch_cli.ports import Append, NewEvent
+from hms_orch_cli.ports import Append, Derived, NewEvent
 from tests.cli.conftest import Ended, Run
 from tests.cli.story import COMPLETED, PAUSES, T0, UNDONE, tell
+from tests.event_store.making import one
 
 STORE = Path(".hms/events.db")
 COMMAND = Path(sys.executable).with_name("hms-orch")
@@ -177,6 +180,38 @@ class TestRebuild:
     def test_a_gap_in_the_log_is_named(self, orch: Run, ids: list[str]) -> None:
         change("DELETE FROM events WHERE seq = 2")
         assert orch("replay").err.startswith("error: position 2 of the log is missing\n")
+
+
+class Moved(SqliteReader):
+    """A reader to whose store something happens between the folding and the comparison."""
+
+    def meanwhile(self, happens: Callable[[SqliteStore], object]) -> Self:
+        self._happens = happens
+        return self
+
+    @contextmanager
+    def snapshot(self) -> Iterator[SqliteReader]:
+        with SqliteStore(STORE) as store:
+            self._happens(store)
+        with super().snapshot() as view:
+            yield view
+
+
+class TestBesideAWriter:
+    """What is compared is one moment of the store, whatever it does meanwhile."""
+
+    def test_what_came_meanwhile_is_folded_too(self, ids: list[str]) -> None:
+        def more(store: SqliteStore) -> None:
+            store.append([one("event/bus 1", 0)], Derived(folded_to=23))
+
+        with Moved(STORE) as reader:
+            rebuilt, found = compare(reader.meanwhile(more), lambda done: None)
+        assert (rebuilt.seq, found) == (23, [])
+
+    def test_tables_that_were_thrown_away_meanwhile_are_compared_as_they_are(self, ids: list[str]) -> None:
+        with Moved(STORE) as reader:
+            rebuilt, found = compare(reader.meanwhile(SqliteStore.forget_derived), lambda done: None)
+        assert (rebuilt.seq, found) == (0, [])
 
 
 @pytest.mark.process
