@@ -150,6 +150,22 @@ def test_it_works_beside_a_writer_and_ends_where_the_log_stood(orch: Run, ids: l
     assert orch("replay", "--against", ended.err.split()[-1]).code == 0
 
 
+def test_what_comes_after_it_began_is_left_for_the_next(
+    orch: Run, ids: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it might have no end."""
+    stands = SqliteReader.last_seq
+
+    def and_one_comes(reader: SqliteReader) -> int:
+        seq = stands(reader)
+        with SqliteStore(STORE) as store:
+            store.append([one("event/bus late", 0)])
+        return seq
+
+    monkeypatch.setattr(SqliteReader, "last_seq", and_one_comes)
+    assert orch("export").err.startswith("22 events\n22:")
+
+
 texts = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20)
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | texts,

@@ -14,6 +14,7 @@ from typing import Any, Self
 
 import pytest
 
+from hms_orch_cli.application.deploy import undeploy_append
 from hms_orch_cli.application.rewrite import compare
 from hms_orch_cli.event_store.holder import Holder
 from hms_orch_cli.event_store.sqlite import SqliteStore
@@ -132,6 +133,19 @@ class TestRebuild:
         assert ended.code == 1
         assert f"differs  {mark}: is x, the log says " in ended.out
         assert orch("replay").code == 0
+
+    def test_tables_cannot_be_folded_further_than_the_log_goes(self, orch: Run, ids: list[str]) -> None:
+        change("UPDATE marks SET value = '99' WHERE name = 'folded_to'")
+        assert "differs  folded_to: is 99, the log says 22\n" in orch("replay").out
+
+    def test_definitions_are_those_that_the_last_dispatched_event_met(self, orch: Run, ids: list[str]) -> None:
+        """An undeploy that stands behind it changes nothing yet."""
+        with SqliteStore(STORE) as store:
+            store.append([undeploy_append(store, "shop.order.v1", T0)])
+            store.append([], Derived())
+        assert orch("replay").code == 0
+        change("UPDATE marks SET value = '23' WHERE name = 'dispatched'")
+        assert "the log says {'current': {}}" in orch("replay").out
 
     def test_tables_that_were_thrown_away_are_folded_to_nothing_and_equal(self, orch: Run, ids: list[str]) -> None:
         change("DELETE FROM runs; DELETE FROM marks")
@@ -300,7 +314,7 @@ class TestAsItWas:
         assert ended.out == (
             f"{ids[1]}  shop.order.v1  COMPENSATING\n"
             "  ship: 409 no room\n"
-            "  triggered by order.placed e2 of tests at position 9\n"
+            "  triggered by order.placed e2 of tests\n"
             "  COMPENSATING pay  done\n"
             "  FAILED       ship  no room\n"
             "      10  2026-01-01T00:00:09.000Z  saga.started  \n"
