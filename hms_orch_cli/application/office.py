@@ -96,6 +96,10 @@ class Office:
         """The run list, newest first."""
         return overview.list_runs(self._reader, saga=saga, states=states, event_seq=event_seq, limit=limit)
 
+    def is_dispatched(self, seq: int) -> bool:
+        """Whether the event at this position has met the definitions."""
+        return self._orchestrator.projection.dispatched >= seq
+
     def run(self, saga_id: str) -> RunView:
         """One run. Raises NotFound."""
         return overview.one_run(self._reader, saga_id)

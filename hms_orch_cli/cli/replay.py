@@ -41,7 +41,7 @@ CHUNK = 256
 def replay(
     verify: Annotated[bool, typer.Option("--verify", help="Only walk the hash chain of the log.")] = False,
     against: Annotated[
-        str | None, typer.Option(metavar="SEQ:HASH", help="With --verify or --from-file: finds a tail cut off.")
+        str | None, typer.Option(metavar="SEQ:HASH", help="Verify against a known end: finds a tail cut off.")
     ] = None,
     saga: Annotated[str | None, typer.Option(metavar="ID", help="One run, as the log tells it.")] = None,
     to: Annotated[int | None, typer.Option(metavar="SEQ", min=1, help="With --saga: as it was at a position.")] = None,
@@ -107,11 +107,11 @@ def _as_it_was(config: Config, saga_id: str, to: int | None, form: Format) -> No
     with open_reader(config) as reader:
         if to is not None and (first := reader.read(f"run/{saga_id}")) and to < first[0].seq:
             raise NotFound(f"run {saga_id} had not begun at position {to}", f"it began at position {first[0].seq}")
-        view = one_run(reader, saga_id, to)
+        run = timeline_json(one_run(reader, saga_id, to))
     if form is Format.JSON:
-        output.as_json([timeline_json(view)])
+        output.as_json([run])
     else:
-        show_timeline(view)
+        show_timeline(run)
 
 
 def _from_file(config: Config, name: str, against: str | None, form: Format) -> None:

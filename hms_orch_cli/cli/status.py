@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from hms_orch_cli.cli import output
 from hms_orch_cli.cli.options import Format, Output
 from hms_orch_cli.cli.program import examples, new_app
-from hms_orch_cli.errors import NotFound, UsageError
-
-if TYPE_CHECKING:
-    from hms_orch_cli.application.overview import RunView
-    from hms_orch_cli.config import Config
-    from hms_orch_cli.ports import RunRow
+from hms_orch_cli.errors import UsageError
 
 app = new_app()
 
@@ -61,21 +56,25 @@ def status(
     form: Output = Format.TEXT,
 ) -> None:
     """Show the runs, newest first, or one run's timeline."""
+    from hms_orch_cli.cli.log_source import open_log
     from hms_orch_cli.config import load
 
-    config = load()
     states, failing = _states(state), _states(fail_on)
-    while True:
-        if saga_id is not None:
-            rows = [_show_run(config, saga_id, form)]
-        else:
-            rows = _rows(config, saga, states, limit)
-            _show_rows(rows, form)
-        if not watch:
-            break
-        output.flush()
-        time.sleep(WATCH_S)
-    if any(row.state in failing for row in rows) or (failing and saga_id is None and _elsewhere(config, saga, failing)):
+    with open_log(load()) as log:
+        while True:
+            if saga_id is not None:
+                found = [log.run(saga_id)]
+                _show_run(found[0], form)
+            else:
+                found = log.runs(saga, states, limit)
+                _show_runs(found, form)
+            if not watch:
+                break
+            output.flush()
+            time.sleep(WATCH_S)
+        if failing and saga_id is None:
+            found += log.runs(saga, failing, 1)  # what was not listed counts as well
+    if any(run["state"] in failing for run in found):
         raise typer.Exit(FAILED_CODE)
 
 
@@ -89,75 +88,48 @@ def _states(given: Sequence[str] | None) -> list[str]:
     return wanted
 
 
-def _rows(config: Config, saga: str | None, states: list[str], limit: int) -> list[RunRow]:
-    from hms_orch_cli.application.overview import list_runs
-    from hms_orch_cli.wiring import open_reader
-
-    with open_reader(config) as reader:
-        return list_runs(reader, saga=saga, states=states, limit=limit)
-
-
-def _elsewhere(config: Config, saga: str | None, failing: list[str]) -> bool:
-    """Whether a run beyond the listed ones is in one of these states."""
-    return bool(_rows(config, saga, failing, 1))
-
-
-def _show_rows(rows: list[RunRow], form: Format) -> None:
-    from hms_orch_cli.application.overview import run_json
-
+def _show_runs(runs: list[dict[str, Any]], form: Format) -> None:
     if form is Format.JSON:
-        output.as_json([run_json(row) for row in rows])
-    elif not rows:
+        output.as_json(runs)
+    elif not runs:
         output.note("no runs; publish an event that a deployed saga is triggered by")
     else:
-        output.table(("SAGA ID", "SAGA", "STATE", "STARTED", "TOOK", "REASON"), [_cells(row) for row in rows])
+        output.table(("SAGA ID", "SAGA", "STATE", "STARTED", "TOOK", "REASON"), [_cells(run) for run in runs])
 
 
-def _cells(row: RunRow) -> list[Any]:
-    from hms_orch_cli.saga.moment import rfc3339
-
-    took = "" if row.ended_at is None else output.duration(row.ended_at - row.started_at)
-    state = output.styled(row.state, STYLES.get(row.state, ""))
-    return [row.saga_id, row.saga, state, rfc3339(row.started_at), took, row.reason[:120]]
+def _cells(run: dict[str, Any]) -> list[Any]:
+    took = "" if run["durationMs"] is None else output.duration(run["durationMs"])
+    state = output.styled(run["state"], STYLES.get(run["state"], ""))
+    return [run["sagaId"], run["saga"], state, run["startedAt"], took, run["reason"][:120]]
 
 
-def _show_run(config: Config, saga_id: str, form: Format) -> RunRow:
-    from hms_orch_cli.application.overview import one_run, timeline_json
-    from hms_orch_cli.errors import StoreMissing
-    from hms_orch_cli.wiring import open_reader
-
-    try:
-        with open_reader(config) as reader:
-            view = one_run(reader, saga_id)
-    except StoreMissing as missing:
-        raise NotFound(f"there is no run {saga_id}", missing.hint) from missing
+def _show_run(run: dict[str, Any], form: Format) -> None:
     if form is Format.JSON:
-        output.as_json([timeline_json(view)])
+        output.as_json([run])
     else:
-        show_timeline(view)
-    return view.row
+        show_timeline(run)
 
 
-def show_timeline(view: RunView) -> None:
+def show_timeline(run: dict[str, Any]) -> None:
     """One run as text: where it stands, its steps, and what happened to it."""
-    import json
-
-    row = view.row
-    output.result(f"{row.saga_id}  {row.saga}  ", output.styled(row.state, STYLES.get(row.state, "")))
-    if row.reason:
-        output.result(f"  {row.reason}")
-    output.result(f"  triggered by {row.event_type} {row.event_id} of {row.event_source} at position {row.event_seq}")
-    for step in json.loads(row.steps):
+    output.result(f"{run['sagaId']}  {run['saga']}  ", output.styled(run["state"], STYLES.get(run["state"], "")))
+    if run["reason"]:
+        output.result(f"  {run['reason']}")
+    event = run["event"]
+    output.result(f"  triggered by {event['type']} {event['id']} of {event['source']}")
+    for step in run["steps"]:
         attempts = f"  {step['attempts']} attempts" if step["attempts"] > 1 else ""
         output.result(
             "  ",
             output.styled(step["state"].ljust(12), STYLES.get(step["state"], "dim")),
             f" {step['name']}{attempts}  {step['summary'] or ''}",
         )
-    for event in view.events:
-        data = json.loads(event.data or "{}")
+    for fact in run["timeline"]:
+        data = fact["data"] or {}
         about = " ".join(filter(None, (_name(data), _words(data))))
-        output.result(output.styled(f"  {str(event.seq).rjust(6)}  {event.time}", "dim"), f"  {event.type}  {about}")
+        output.result(
+            output.styled(f"  {str(fact['seq']).rjust(6)}  {fact['time']}", "dim"), f"  {fact['type']}  {about}"
+        )
 
 
 def _name(data: dict[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -34,21 +34,26 @@ def tail(
 
     With -o json each event is one line of JSON.
     """
-    from hms_orch_cli.application.overview import event_json
+    from hms_orch_cli.cli.log_source import open_log
     from hms_orch_cli.config import load
-    from hms_orch_cli.wiring import open_bus, open_reader
 
-    config = load()
-    with open_reader(config) as reader:
-        after = start - 1 if start is not None else reader.last_seq() if follow else 0
-        for event in open_bus(config, reader).events(after, types or (), follow=follow):
+    with open_log(load()) as log:
+        after = start - 1 if start is not None else log.last_seq() if follow else 0
+        for event in log.events(after, types or (), follow=follow):
             if form is Format.JSON:
-                output.json_line(event_json(event))
+                output.json_line(event)
             else:
-                output.result(
-                    output.styled(str(event.seq).rjust(6), "dim"),
-                    f"  {event.time}  ",
-                    output.styled(event.type, "cyan"),
-                    f"  {event.source}  {event.id}  {event.data or ''}",
-                )
+                output.result(*_line(event))
             output.flush()
+
+
+def _line(event: dict[str, Any]) -> list[Any]:
+    import json
+
+    data = json.dumps(event["data"], ensure_ascii=False) if "data" in event else ""
+    return [
+        output.styled(str(event["seq"]).rjust(6), "dim"),
+        f"  {event['time']}  ",
+        output.styled(event["type"], "cyan"),
+        f"  {event['source']}  {event['id']}  {data}",
+    ]

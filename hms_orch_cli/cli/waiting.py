@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hms_orch_cli.cli import output
 from hms_orch_cli.cli.options import Format
@@ -12,7 +12,6 @@ from hms_orch_cli.views.runs import ENDED_STATES
 
 if TYPE_CHECKING:
     from hms_orch_cli.config import Config
-    from hms_orch_cli.ports import RunRow
 
 LOOK_S = 0.1
 STUCK_CODE = 5
@@ -22,19 +21,18 @@ AT_REST = (*ENDED_STATES, "STUCK")
 
 def wait_for(config: Config, positions: list[int], timeout_s: float | None, form: Format) -> int:
     """Waits for the runs of the events at these positions; the exit code of the worst end. Raises TimedOut."""
-    from hms_orch_cli.application.overview import is_dispatched, run_json, runs_of
-    from hms_orch_cli.wiring import open_reader
+    from hms_orch_cli.cli.log_source import open_log
 
     until = None if timeout_s is None else time.monotonic() + timeout_s
-    ended: dict[int, list[RunRow]] = {}
-    with open_reader(config) as reader:
+    ended: dict[int, list[dict[str, Any]]] = {}
+    with open_log(config) as log:
         while True:
             for position in [each for each in positions if each not in ended]:
-                if not is_dispatched(reader, position):
-                    break
-                rows = runs_of(reader, position)
-                if all(row.state in AT_REST for row in rows):
-                    ended[position] = rows
+                found = log.runs_of(position)
+                if found is None:
+                    break  # later ones have not met the definitions either
+                if all(run["state"] in AT_REST for run in found):
+                    ended[position] = found
             if len(ended) == len(positions):
                 break
             if until is not None and time.monotonic() >= until:
@@ -43,12 +41,12 @@ def wait_for(config: Config, positions: list[int], timeout_s: float | None, form
                     "hms-orch status shows them; they go on while hms-orch up runs",
                 )
             time.sleep(LOOK_S)
-    rows = [row for position in positions for row in ended[position]]
+    runs = [run for position in positions for run in ended[position]]
     if form is Format.JSON:
-        output.as_json([run_json(row) for row in rows])
-    for row in rows if form is Format.TEXT else ():
-        output.result(f"{row.saga_id}  {row.saga}  {row.state}{f'  {row.reason}' if row.reason else ''}")
-    states = {row.state for row in rows}
+        output.as_json(runs)
+    for run in runs if form is Format.TEXT else ():
+        output.result(f"{run['sagaId']}  {run['saga']}  {run['state']}{'  ' if run['reason'] else ''}{run['reason']}")
+    states = {run["state"] for run in runs}
     if "STUCK" in states:
         return STUCK_CODE
     return OTHER_END_CODE if states - {"COMPLETED"} else 0

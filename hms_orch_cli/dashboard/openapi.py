@@ -41,7 +41,7 @@ def document() -> dict[str, Any]:
 
 def _paths() -> dict[str, Any]:
     event, batch = _ref("Event"), {"type": "array", "items": _ref("Event"), "maxItems": 1000}
-    page = _record(events={"type": "array", "items": _ref("StoredEvent")}, next=_COUNT)
+    page = _record(events={"type": "array", "items": _ref("StoredEvent")}, next=_COUNT, last=_COUNT)
     return {
         "/v1/events": {
             "post": _operation(

@@ -31,7 +31,8 @@ LAST_SEQ: Final = (1 << 63) - 1
 
 async def read(office: Office, streams: Streams, request: Request) -> Response:
     """Events behind `after`. A page: `next` is the `after` of the next one; the end of the log is reached when it does
-    not rise. With `Accept: text/event-stream` a stream, which `Last-Event-ID` resumes."""
+    not rise; `last` is the log's last position. With `Accept: text/event-stream` a stream, which `Last-Event-ID`
+    resumes."""
     after = number(request, "after", 0, 0, LAST_SEQ)
     kinds = frozenset(words(request, "type"))
     if request.method == "GET" and "text/event-stream" in request.headers.get("accept", ""):
@@ -40,7 +41,7 @@ async def read(office: Office, streams: Streams, request: Request) -> Response:
         return streams.answer(_source(office, after, kinds), LOOK_S)
     limit = number(request, "limit", 100, 1, PAGE)
     events, following = _page(office, after, kinds, limit)
-    return Json({"events": events, "next": following})
+    return Json({"events": events, "next": following, "last": office.last_seq()})
 
 
 def _page(office: Office, after: int, kinds: frozenset[str], limit: int) -> tuple[list[dict[str, Any]], int]:

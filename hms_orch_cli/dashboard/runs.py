@@ -16,14 +16,18 @@ LIMIT: Final = 1_000
 
 
 async def list_runs(office: Office, request: Request) -> Response:
-    """The runs, newest first; of a saga, of states, of the event at a position."""
+    """The runs, newest first; of a saga, of states, of the event at a position. `dispatched` says of that event
+    whether it has met the definitions, so that its runs are all there."""
+    event = number(request, "event", 0, 1, (1 << 63) - 1) or None
+    # Asked first: what has met the definitions by now has its runs in the answer.
+    dispatched = {} if event is None else {"dispatched": office.is_dispatched(event)}
     rows = office.runs(
         saga=request.query_params.get("saga") or None,
         states=choices(request, "state", STATES),
-        event_seq=number(request, "event", 0, 1, (1 << 63) - 1) or None,
+        event_seq=event,
         limit=number(request, "limit", 100, 1, LIMIT),
     )
-    return Json({"sagas": [run_json(row) for row in rows]})
+    return Json({"sagas": [run_json(row) for row in rows], **dispatched})
 
 
 async def one_run(office: Office, request: Request) -> Response:

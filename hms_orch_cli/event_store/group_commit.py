@@ -74,6 +74,7 @@ class GroupCommit:
         self._limit = waiting_limit
         self._under_way = 0
         self._derived: Derived | None = None
+        self._derives = True
         self._timer: asyncio.TimerHandle | None = None
         self._failure: Exception | None = None
         self._broken: Exception | None = None
@@ -133,6 +134,8 @@ class GroupCommit:
     def derive(self, derived: Derived) -> None:
         """See `ports.Journal.derive`. The rows must hold everything that was handed to `append` before: the position
         behind all of that is what they count as folded to."""
+        if not self._derives:
+            return
         self._derived = merged(self._derived, derived)
         self._wait_for_company()
 
@@ -223,6 +226,10 @@ class GroupCommit:
         if isinstance(error, _PASSING):
             if derived is not None:  # they wait for the next commit; newer ones win
                 self._derived = derived if self._derived is None else merged(derived, self._derived)
+            if any(ticket.member is not None and ticket.member.stream.startswith("run/") for ticket in tickets):
+                # Facts that whoever makes the rows has folded are not in the log: from here on rows would lie.
+                self._derives, self._derived = False, derived
+            if self._derived is not None:
                 self._wait_for_company()
         elif self._failure is None:
             self._failure = error

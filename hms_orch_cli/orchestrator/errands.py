@@ -60,12 +60,8 @@ class Errands:
     async def _send_again(self, run: LiveRun, act: Poll) -> Answered | None:
         """The same request again, as a 425 asks for."""
         request = run.requests.get((act.step, act.op))
-        if request is None:  # this process has not sent it
-            compiled = run.compiled.steps[act.step].requests[act.op]
-            try:
-                request = self._writer.attempt(run.state, run.trigger, compiled, act.step, act.op, act.attempt)
-            except (ExpressionError, ConfigError) as error:
-                return Answered(act.step, act.op, act.attempt, Verdict.UNKNOWN, reason=error.message)
+        if request is None:
+            return None  # a callback has settled it meanwhile
         pace = _pace(run, act)
         while await self._pause(run, act, pace):
             answer = await self._ask(request)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeGuard
 
 import orjson
 
@@ -20,7 +21,7 @@ from hms_orch_cli.orchestrator.live_run import LiveRun
 from hms_orch_cli.orchestrator.projection import Projection
 from hms_orch_cli.orchestrator.requests import RequestWriter, names_of
 from hms_orch_cli.ports import Clock, Journal, NewEvent, Observer, Participants
-from hms_orch_cli.saga.commands import Begin, Check, Command, Send, Wake
+from hms_orch_cli.saga.commands import Begin, Check, Command, Poll, Send, Wake
 from hms_orch_cli.saga.decide import advance
 from hms_orch_cli.saga.due import due, is_announced
 from hms_orch_cli.saga.events import TYPES, RunFact, to_data
@@ -177,7 +178,7 @@ class Runner:
         for command in owed:
             if isinstance(command, Begin):
                 key = (command.step, command.op)
-            elif isinstance(command, Send) and (command.step, command.op) not in run.requests:
+            elif _sends(command) and (command.step, command.op) not in run.requests:
                 key = (command.step, command.op)  # begun before this process took the run: cut off
                 if command.op == "call" and state.saga.steps[command.step].check is not None:
                     return CutOff(command.step, command.attempt)
@@ -200,8 +201,11 @@ class Runner:
                 return Attempt(name, op, skip=True)
             if is_announced(step.step, op):
                 return Attempt(name, op)
-            compiled = step.requests[op]
-            attempt = before.attempt if before.phase is Phase.RUNNING else before.attempt + 1
+            compiled = step.requests.get(op)
+            if compiled is None:
+                return Attempt(name, op, error="this version runs no step of this kind")
+            again = before.phase in (Phase.PENDING, Phase.RETRYING)
+            attempt = before.attempt + 1 if again else before.attempt
             request = self._writer.attempt(state, run.trigger, compiled, name, op, attempt)
         except (ExpressionError, ConfigError) as error:
             return Attempt(name, op, error=error.message)
@@ -273,6 +277,11 @@ class Runner:
         run = self.live.get(saga_id)
         if run is not None:
             self._spawn(run, *self._begin_turn(run, Tick()))
+
+
+def _sends(command: Command) -> TypeGuard[Send | Poll]:
+    """Whether a request goes out for it: an attempt, or the same request again after a 425."""
+    return isinstance(command, Send) or (isinstance(command, Poll) and command.status == 425)
 
 
 def _name(act: Act) -> tuple[type[Act], str, Op, int]:

@@ -84,9 +84,12 @@ def _on_attempt(run: Run, happened: Attempt, now: int) -> list[RunFact]:
     before = run.calls.get(step.name, PENDING)
     if run.status is not Status.RUNNING and before.phase is Phase.PENDING:
         return []
-    if before.phase not in (Phase.PENDING, Phase.RETRYING, Phase.RUNNING):
+    cut_off = _sends(before)
+    if not cut_off and before.phase not in (Phase.PENDING, Phase.RETRYING):
         return []
-    cut_off = before.phase is Phase.RUNNING
+    if cut_off and _hurries(run, step.name):
+        reason = "cut off by a stop, and the run has turned back"
+        return [StepFailed(now, step.name, before.attempt, _word(True), True, reason)]
     if happened.error:
         unknown = before.unknown or cut_off
         return [StepFailed(now, step.name, before.attempt, _word(unknown), unknown, happened.error)]
@@ -102,11 +105,11 @@ def _on_undo_attempt(run: Run, step: Step, happened: Attempt, now: int) -> list[
         return []
     if step.compensate is None or not needs_undo(step, run.calls.get(step.name, PENDING)):
         return []
-    if before.phase not in (Phase.PENDING, Phase.RETRYING, Phase.RUNNING):
+    cut_off = _sends(before)
+    if not cut_off and before.phase not in (Phase.PENDING, Phase.RETRYING):
         return []
     if happened.error:
         return [StepStuck(now, step.name, before.attempt, happened.error)]
-    cut_off = before.phase is Phase.RUNNING
     attempt = before.attempt if cut_off else before.attempt + 1
     key = key_of(run, step.name, "compensate")
     context, mode = run.output_of(step.name), step.compensate.mode
@@ -115,7 +118,7 @@ def _on_undo_attempt(run: Run, step: Step, happened: Attempt, now: int) -> list[
 
 def _on_cut_off(run: Run, happened: CutOff, now: int) -> list[RunFact]:
     call = run.calls.get(happened.step, PENDING)
-    if call.phase is not Phase.RUNNING or call.attempt != happened.attempt:
+    if not _sends(call) or call.attempt != happened.attempt:
         return []
     return [StepDoubted(now, happened.step, happened.attempt, "cut off by a stop of the orchestrator")]
 
@@ -347,6 +350,11 @@ def _names(item: Item) -> frozenset[str]:
     if isinstance(item, Step):
         return frozenset({item.name})
     return frozenset().union(*(_names(inner) for inner in item.items))
+
+
+def _sends(step: Progress) -> bool:
+    """Whether a request of this attempt may be on its way: its intent is recorded, or a 425 has it sent again."""
+    return step.phase is Phase.RUNNING or (step.phase is Phase.ACCEPTED and step.status == 425)
 
 
 def _word(unknown: bool) -> str:

@@ -90,6 +90,7 @@ STEP_TABLE: Final[Mapping[tuple[Phase, type[RunFact]], Phase]] = {
     (_P.RUNNING, StepRetrying): _P.RETRYING,
     (_P.RUNNING, StepSucceeded): _P.SUCCEEDED,
     (_P.RUNNING, StepFailed): _P.FAILED,
+    (_P.ACCEPTED, StepStarted): _P.RUNNING,  # a 425 sends again, and that was cut off
     (_P.ACCEPTED, StepAccepted): _P.ACCEPTED,  # another location
     (_P.ACCEPTED, StepDoubted): _P.CHECKING,
     (_P.ACCEPTED, StepRetrying): _P.RETRYING,
@@ -103,6 +104,7 @@ STEP_TABLE: Final[Mapping[tuple[Phase, type[RunFact]], Phase]] = {
     # the undo
     (_P.PENDING, Compensate): _P.RUNNING,
     (_P.RUNNING, Compensate): _P.RUNNING,  # cut off, and begun again
+    (_P.ACCEPTED, Compensate): _P.RUNNING,  # as with the call
     (_P.RETRYING, Compensate): _P.RUNNING,
     (_P.RUNNING, StepCompensated): _P.SUCCEEDED,
     (_P.ACCEPTED, StepCompensated): _P.SUCCEEDED,

@@ -18,7 +18,7 @@ def pause_ms(policy: Retry, attempt: int, seed: str, retry_after_ms: int | None 
     if policy.jitter:
         chance = crc32(f"{seed}:{attempt}".encode()) / 0xFFFFFFFF
         base *= 1 + policy.jitter * (2 * chance - 1)
-    return int(base)
+    return int(min(base, policy.max_backoff_ms))
 
 
 def is_exhausted(policy: Retry, attempts: int, spent_ms: int, pause: int) -> bool:

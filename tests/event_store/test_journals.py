@@ -137,12 +137,27 @@ async def test_a_full_disk_fails_its_appends_and_keeps_the_derived_rows_for_the_
     store.errors = {1: StoreFull("full")}
     journal.derive(Derived([row("01"), row("02", "RUNNING")]))
     with pytest.raises(StoreFull):
-        await journal.append("run/1", [event("1")], 0)
+        await journal.append("event/1", [event("1")], 0)
     journal.derive(Derived([row("02", "COMPLETED")]))
-    assert await journal.append("run/1", [event("1")], 0) == 1
+    assert await journal.append("event/1", [event("1")], 0) == 1
     assert store.run_rows() == [row("02", "COMPLETED"), row("01")]
     assert told == []
     await journal.close()
+
+
+async def test_after_facts_of_a_run_were_lost_to_a_full_disk_no_row_is_written_any_more() -> None:
+    """Whoever makes the rows has folded those facts: a run could look ended that is not."""
+    store = Gate()
+    journal = GroupCommit(store)
+    store.errors = {1: StoreFull("full")}
+    journal.derive(Derived([row("01")]))
+    with pytest.raises(StoreFull):
+        await journal.append("run/1", [event("1")], 0)
+    journal.derive(Derived([row("01", "COMPLETED")]))
+    assert await journal.append("event/1", [event("2")], 0) == 1
+    await journal.close()
+    assert store.run_rows() == [row("01")]
+    assert store.folded_to() == 0
 
 
 async def test_derived_rows_ride_along_with_the_next_append() -> None:

@@ -261,6 +261,22 @@ async def test_an_attempt_cut_off_is_made_again_with_the_same_key_and_number() -
     assert [each.get("interrupted") for each in started] == [None, True]
 
 
+async def test_a_request_sent_again_for_a_425_and_cut_off_is_in_doubt() -> None:
+    """What the second request did nobody knows, so a refusal after it does not settle the step."""
+    told = iter([said(425)])
+    house = House(content(step("pay")))
+    house.publish("e1")
+    process = house.up()
+    house.services.behave = lambda request: next(told, None) or process.mains.die() or ok()  # type: ignore[func-returns-value]
+    assert not await process.until_dead_or_idle()
+    house.services.behave = lambda request: said(409) if request.op == "call" else ok()
+    await house.run()
+    assert house.services.made("compensate") == ["pay"]
+    (failed,) = [orjson.loads(e.data or "") for e in house.events("saga.step.failed")]
+    assert (failed["outcome"], failed["undo"]) == ("unknown", True)
+    house.prove()
+
+
 async def test_a_store_of_its_own_knows_nothing_of_another() -> None:
     """Ids of runs are made of the chain: the same event in two stores never makes the same run."""
     ids = []

@@ -103,6 +103,12 @@ def test_a_cancel_lets_attempts_in_flight_settle() -> None:
     story.owes(Begin("pay", "compensate"))
 
 
+def test_an_attempt_cut_off_is_not_made_again_once_the_run_has_turned_back() -> None:
+    given(ORDER, started, begun("pay"), Cancel("no")).when(begun("pay")).then(
+        fact(StepFailed, outcome="unknown", undo=True)
+    ).owes(Begin("pay", "compensate"))
+
+
 def test_a_cancel_gives_up_a_202_or_425_at_once_whenever_it_comes() -> None:
     for status in (202, 425):
         given(ORDER, started, begun("pay"), answers("pay", status)).when(Cancel("no")).then(

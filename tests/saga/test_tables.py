@@ -76,7 +76,8 @@ FACTS_BY_PHASE = {
     Phase.PENDING: "step.started step.skipped step.failed compensate step.stuck",
     Phase.RUNNING: "step.started step.accepted step.doubted step.retrying step.succeeded step.failed "
     "compensate step.compensated step.stuck",
-    Phase.ACCEPTED: "step.accepted step.doubted step.retrying step.succeeded step.failed step.compensated step.stuck",
+    Phase.ACCEPTED: "step.started step.accepted step.doubted step.retrying step.succeeded step.failed "
+    "compensate step.compensated step.stuck",
     Phase.CHECKING: "step.retrying step.succeeded step.failed",
     Phase.RETRYING: "step.started step.failed compensate step.stuck",
 }

@@ -1,0 +1,124 @@
+"""Where a command reads runs and events: the store itself, or, with HMS_URL, the server there. Both answer in the JSON
+of the contract."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from hms_orch_cli.cli.remote import Remote
+    from hms_orch_cli.config import Config
+    from hms_orch_cli.event_store.sqlite_reader import SqliteReader
+
+PAGE = 1_000
+LOOK_S = 0.2
+"""Seconds between two looks at a server's log that has nothing new."""
+
+
+class LogSource(Protocol):
+    """What commands ask for."""
+
+    def runs(self, saga: str | None, states: Sequence[str], limit: int) -> list[dict[str, Any]]:
+        """The runs that fit, newest first."""
+
+    def run(self, saga_id: str) -> dict[str, Any]:
+        """One run with its `timeline`. Raises NotFound."""
+
+    def runs_of(self, position: int) -> list[dict[str, Any]] | None:
+        """The runs that the event at a position has started; None while it has not met the definitions."""
+
+    def last_seq(self) -> int:
+        """The last position of the log."""
+
+    def events(self, after: int, types: Collection[str], *, follow: bool) -> Iterator[dict[str, Any]]:
+        """Events behind a position."""
+
+
+@contextmanager
+def open_log(config: Config) -> Iterator[LogSource]:
+    """The log that this configuration means. Raises StoreMissing, ServerError."""
+    if config.url:
+        from hms_orch_cli.cli.remote import Remote
+
+        yield _ServersLog(Remote(config.url, config.token))
+    else:
+        from hms_orch_cli.wiring import open_reader
+
+        with open_reader(config) as reader:
+            yield _StoredLog(config, reader)
+
+
+class _StoredLog:
+    def __init__(self, config: Config, reader: SqliteReader) -> None:
+        self._config = config
+        self._reader = reader
+
+    def runs(self, saga: str | None, states: Sequence[str], limit: int) -> list[dict[str, Any]]:
+        from hms_orch_cli.application.overview import list_runs, run_json
+
+        return [run_json(row) for row in list_runs(self._reader, saga=saga, states=states, limit=limit)]
+
+    def run(self, saga_id: str) -> dict[str, Any]:
+        from hms_orch_cli.application.overview import one_run, timeline_json
+
+        return timeline_json(one_run(self._reader, saga_id))
+
+    def runs_of(self, position: int) -> list[dict[str, Any]] | None:
+        from hms_orch_cli.application.overview import is_dispatched, run_json, runs_of
+
+        if not is_dispatched(self._reader, position):
+            return None
+        return [run_json(row) for row in runs_of(self._reader, position)]
+
+    def last_seq(self) -> int:
+        return self._reader.last_seq()
+
+    def events(self, after: int, types: Collection[str], *, follow: bool) -> Iterator[dict[str, Any]]:
+        from hms_orch_cli.application.overview import event_json
+        from hms_orch_cli.wiring import open_bus
+
+        bus = open_bus(self._config, self._reader)
+        return (event_json(event) for event in bus.events(after, types, follow=follow))
+
+
+class _ServersLog:
+    def __init__(self, remote: Remote) -> None:
+        self._remote = remote
+
+    def runs(self, saga: str | None, states: Sequence[str], limit: int) -> list[dict[str, Any]]:
+        query: dict[str, str | int] = {"limit": min(limit, PAGE)}
+        if saga is not None:
+            query["saga"] = saga
+        if states:
+            query["state"] = ",".join(states)
+        found: list[dict[str, Any]] = self._remote.get("/v1/sagas", query)["sagas"]
+        return found
+
+    def run(self, saga_id: str) -> dict[str, Any]:
+        from urllib.parse import quote
+
+        found: dict[str, Any] = self._remote.get(f"/v1/sagas/{quote(saga_id, safe='')}")
+        return found
+
+    def runs_of(self, position: int) -> list[dict[str, Any]] | None:
+        answer = self._remote.get("/v1/sagas", {"event": position, "limit": PAGE})
+        return answer["sagas"] if answer["dispatched"] else None
+
+    def last_seq(self) -> int:
+        last: int = self._remote.get("/v1/events", {"limit": 1})["last"]
+        return last
+
+    def events(self, after: int, types: Collection[str], *, follow: bool) -> Iterator[dict[str, Any]]:
+        while True:
+            query: dict[str, str | int] = {"after": after, "limit": PAGE}
+            page = self._remote.get("/v1/events", query)
+            yield from (event for event in page["events"] if not types or event["type"] in types)
+            if page["next"] > after:
+                after = page["next"]
+            elif not follow:
+                return
+            else:
+                time.sleep(LOOK_S)
