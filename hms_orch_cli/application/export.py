@@ -24,8 +24,10 @@ from hms_orch_cli.event_store.chain import GENESIS, link
 from hms_orch_cli.ports import Event
 
 _OPTIONAL: Final = ("subject", "datacontenttype", "dataschema")
-_OURS: Final = ("seq", "stream", "version", "hash", "datatext", "extensionstext")
-_NOT_EXTENSIONS: Final = frozenset(("specversion", "id", "source", "type", "time", *_OPTIONAL, *_OURS, "data"))
+OURS: Final = ("seq", "stream", "version", "hash", "datatext", "extensionstext")
+"""The attributes that an export adds. docs/operations.md says what they hold."""
+
+_NOT_EXTENSIONS: Final = frozenset(("specversion", "id", "source", "type", "time", *_OPTIONAL, *OURS, "data"))
 
 _WHITESPACE: Final = str.maketrans("\t\n\r", "   ")
 _NOT_ASCII: Final = re.compile(r"[^\x20-\x7e]")

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hms_orch_cli.application.export import events_of, line_of
+from hms_orch_cli.application.export import OURS, events_of, line_of
 from hms_orch_cli.event_store.chain import GENESIS, link
 from hms_orch_cli.event_store.holder import Holder
 from hms_orch_cli.event_store.sqlite import SqliteStore
@@ -88,6 +88,12 @@ def test_an_unknown_run(orch: Run, ids: list[str]) -> None:
 def test_an_empty_log(orch: Run, shop: Path) -> None:
     SqliteStore(shop / STORE).close()
     assert orch("export") == Ended(0, "", f"0 events\n0:{'00' * 32}\n")
+
+
+def test_the_attributes_of_a_line_are_those_that_the_manual_names() -> None:
+    page = (Path(__file__).parents[2] / "docs/operations.md").read_text(encoding="utf-8")
+    table = page.partition("### A line of an export")[2].partition("\n## ")[0]
+    assert tuple(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == OURS
 
 
 class TestOutput:
