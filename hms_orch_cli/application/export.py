@@ -44,7 +44,8 @@ def line_of(event: Event) -> str:
     try:
         if event.extensions is not None:
             document |= _extensions(orjson.loads(event.extensions))
-            if _written(_extensions(document)) != event.extensions:
+            own = _extensions(document)
+            if not own or _written(own) != event.extensions:
                 document["extensionstext"] = event.extensions
         document |= {"seq": event.seq, "stream": event.stream, "version": event.version, "hash": event.hash.hex()}
         if event.data is not None:

@@ -186,7 +186,7 @@ names = st.text("abcdefgh0123", min_size=1, max_size=8) | st.sampled_from(
 
 @given(
     data=st.none() | st.builds(lambda value, layout: json.dumps(value, **layout), values, layouts),
-    extensions=st.none() | st.dictionaries(names, texts | st.booleans() | st.integers(-99, 99), min_size=1),
+    extensions=st.none() | st.dictionaries(names, texts | st.booleans() | st.integers(-99, 99)),
     words=st.tuples(texts, texts, texts, texts),
     optional=st.tuples(*[st.none() | texts] * 3),
 )
