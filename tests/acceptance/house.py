@@ -35,7 +35,6 @@ class House:
             "PATH": f"{COMMANDS}:/usr/bin:/bin",
             "HOME": str(folder),
             "LANG": "C.UTF-8",
-            "PYTHONPATH": str(ROOT),
         }
 
     @property

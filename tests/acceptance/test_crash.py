@@ -21,7 +21,7 @@ from hms_orch_cli.application.replay import Rebuilt, differences
 from hms_orch_cli.event_store.chain import verify
 from hms_orch_cli.event_store.sqlite_reader import SqliteReader
 from tests.acceptance.crash_runs import STORIES, Story
-from tests.acceptance.house import House
+from tests.acceptance.house import ROOT, House
 from tests.acceptance.services import Services
 from tests.participant.fake_service import Recorded
 
@@ -81,7 +81,7 @@ def _killed_up(house: House, kill_at: int, when: str) -> bool:
     done = subprocess.run(
         [sys.executable, "-m", "tests.acceptance.killing_up", *words],
         cwd=house.folder,
-        env=house.env,
+        env={**house.env, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         timeout=60,
@@ -114,7 +114,11 @@ def _check_ends(story: Story, house: House, when: str) -> None:
             "COMPENSATED" if state == "FAILED" and name in cut_off[saga] else state
             for name, state in zip(names, story.steps[saga], strict=True)
         )
-        assert tuple(step["state"] for step in json.loads(row.steps)) == expected, f"{saga}, {when}"
+        steps = json.loads(row.steps)
+        assert tuple(step["state"] for step in steps) == expected, f"{saga}, {when}"
+        attempts = {step["name"]: step["attempts"] for step in steps}
+        uncrashed = {name: story.calls.get(f"/{saga}/{name}", 0) for name in names}
+        assert attempts == uncrashed, f"an attempt that was cut off uses none: {saga}, {when}"
 
 
 def _interrupted(reader: SqliteReader, saga_id: str) -> set[str]:
