@@ -41,6 +41,7 @@ def _bar(work: str, total: int | None, unit: str) -> Iterator[Advance]:
         TimeElapsedColumn(),
         console=output.console(sys.stderr),
         transient=True,
+        redirect_stdout=False,  # Rich would write the result of the command to the terminal
     )
     with shown:
         task = shown.add_task(safe(work), total=total)

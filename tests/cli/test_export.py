@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sqlite3
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -94,6 +97,21 @@ def test_the_attributes_of_a_line_are_those_that_the_manual_names() -> None:
     page = (Path(__file__).parents[2] / "docs/operations.md").read_text(encoding="utf-8")
     table = page.partition("### A line of an export")[2].partition("\n## ")[0]
     assert tuple(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == OURS
+
+
+@pytest.mark.process
+def test_while_a_bar_moves_on_the_terminal_the_lines_still_go_into_the_pipe(orch: Run, ids: list[str]) -> None:
+    """As in `hms-orch export | gzip`, typed by a person."""
+    ours, theirs = os.openpty()
+    command = [Path(sys.executable).with_name("hms-orch"), "export"]
+    env = {**os.environ, "TERM": "xterm"}
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=theirs, env=env, text=True, timeout=60, check=True)
+    os.close(theirs)
+    shown = os.read(ours, 1 << 16).decode()
+    os.close(ours)
+    assert done.stdout == orch("export").out
+    assert "specversion" not in shown
+    assert "exporting" in shown
 
 
 class TestOutput:
