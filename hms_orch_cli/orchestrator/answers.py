@@ -53,7 +53,7 @@ def _kept(
     output: dict[str, Any] | None = None
     names: dict[str, Any] | None = None
     if step.output is not None:
-        names = {**names_of(run, trigger), "response": body}
+        names = {**names_of(run, trigger, step.step.name), "response": body}
         output = {}
         for name, expression in step.output.items():
             try:
@@ -69,7 +69,7 @@ def _kept(
 def _summary(run: Run, trigger: Event, step: CompiledStep, body: Any, names: dict[str, Any] | None) -> str | None:
     if step.summary is not None:
         try:
-            text = step.summary.render(names or {**names_of(run, trigger), "response": body})
+            text = step.summary.render(names or {**names_of(run, trigger, step.step.name), "response": body})
         except ExpressionError:
             return None
         return str(text)[:SUMMARY_LIMIT]

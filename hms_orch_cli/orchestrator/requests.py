@@ -31,7 +31,7 @@ class RequestWriter:
     ) -> CallRequest:
         """The request of one attempt. Raises ExpressionError or ConfigError; then nothing may be sent."""
         request = compiled.request
-        path, query, headers, body = self._fill_in(run, trigger, compiled)
+        path, query, headers, body = self._fill_in(run, trigger, compiled, step, op)
         callback = self._callback_url(run.id, step, op)
         if request.own_body or request.method == "GET":
             headers = {**headers, **_particulars(run, trigger, step, op, attempt, callback)}
@@ -75,12 +75,12 @@ class RequestWriter:
         )
 
     def _fill_in(
-        self, run: Run, trigger: Event, compiled: CompiledRequest
+        self, run: Run, trigger: Event, compiled: CompiledRequest, step: str, op: Op
     ) -> tuple[str, Mapping[str, Any], Mapping[str, str], Any]:
         request = compiled.request
         if compiled.is_plain:
             return request.path, request.query, request.headers, request.body
-        names = names_of(run, trigger)
+        names = names_of(run, trigger, step, op)
         if compiled.secrets:
             names["secret"] = {name: self._secret(name) for name in compiled.secrets}
         path = compiled.path.render(names, encode_path_part) if compiled.path else request.path
@@ -93,12 +93,12 @@ class RequestWriter:
         )
 
 
-def names_of(run: Run, trigger: Event) -> dict[str, Any]:
-    """What an expression of a run may use."""
+def names_of(run: Run, trigger: Event, step: str, op: Op = "call") -> dict[str, Any]:
+    """What an expression of a step may use."""
     return {
         "data": data_of(trigger),
         "event": attributes_of(trigger),
-        "context": run.context(),
+        "context": run.context(step, op),
         "saga": {"id": run.id, "definition": run.saga.id},
     }
 
@@ -129,7 +129,7 @@ def _envelope(run: Run, trigger: Event, step: str, op: Op, attempt: int, callbac
         "callback": callback,
         "data": None if trigger.data is None else orjson.Fragment(trigger.data),
         "event": {"id": trigger.id, "source": trigger.source, "type": trigger.type, "time": trigger.time},
-        "context": run.context(),
+        "context": run.context(step, op),
     }
     if op == "compensate":
         envelope["result"] = run.calls[step].answer

@@ -15,6 +15,7 @@ import orjson
 
 from hms_orch_cli.errors import ConfigError, ExpressionError
 from hms_orch_cli.orchestrator.alarms import Alarms
+from hms_orch_cli.orchestrator.compiled import CompiledStep
 from hms_orch_cli.orchestrator.errands import Act, Errands
 from hms_orch_cli.orchestrator.gate import Gate
 from hms_orch_cli.orchestrator.live_run import LiveRun
@@ -196,8 +197,7 @@ class Runner:
         step = run.compiled.steps[name]
         before = (state.calls if op == "call" else state.undos).get(name, PENDING)
         try:
-            asked = op == "call" and before.phase is Phase.PENDING
-            if asked and step.when is not None and not step.when.evaluate(names_of(state, run.trigger)):
+            if op == "call" and before.phase is Phase.PENDING and not self._is_wanted(run, state, step):
                 return Attempt(name, op, skip=True)
             if is_announced(step.step, op):
                 return Attempt(name, op)
@@ -217,6 +217,15 @@ class Runner:
         run.places[key] = request.service
         run.requests[key] = request
         return Attempt(name, op)
+
+    def _is_wanted(self, run: LiveRun, state: Run, step: CompiledStep) -> bool:
+        """Whether the step's `when` lets it begin. Raises ExpressionError."""
+        if step.when is None:
+            return True
+        try:
+            return bool(step.when.evaluate(names_of(state, run.trigger, step.step.name)))
+        except ExpressionError as error:
+            raise ExpressionError(f"when: {error.message}", error.hint) from error
 
     def _admitted(self, run: LiveRun, key: tuple[str, Op], service: str) -> None:
         """There is a place now: the run, if it still is one, looks again at what it may begin."""

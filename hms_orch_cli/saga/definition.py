@@ -141,13 +141,15 @@ Item = Step | Sequence | Group
 
 
 class Saga(NamedTuple):
-    """A whole definition; `revision` is the SHA-256 (hex) of the content as canonical JSON (RFC 8785)."""
+    """A whole definition; `revision` is the SHA-256 (hex) of the content as canonical JSON (RFC 8785). `earlier` names
+    for each step those that are done before it begins: what is beside it in a group is not among them."""
 
     id: str
     revision: str
     triggers: tuple[str, ...]
     body: Sequence
     steps: Mapping[str, Step]
+    earlier: Mapping[str, tuple[str, ...]]
     filter: str | None = None
     lock: Lock | None = None
     deadline_ms: int | None = None
@@ -165,6 +167,7 @@ def saga_from(content: Mapping[str, Any], revision: str) -> Saga:
         triggers=(trigger,) if isinstance(trigger, str) else tuple(trigger),
         body=body,
         steps={step.name: step for step in walk(body)},
+        earlier=dict(_earlier(body, ())),
         filter=content.get("filter"),
         lock=None if lock is None else _lock(lock),
         deadline_ms=content.get("deadlineMs"),
@@ -179,6 +182,16 @@ def walk(item: Item) -> Iterator[Step]:
     else:
         for inner in item.items:
             yield from walk(inner)
+
+
+def _earlier(item: Item, before: tuple[str, ...]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    if isinstance(item, Step):
+        yield item.name, before
+        return
+    for inner in item.items:
+        yield from _earlier(inner, before)
+        if isinstance(item, Sequence):
+            before = (*before, *(step.name for step in walk(inner)))
 
 
 def _lock(written: str | Mapping[str, Any]) -> Lock:

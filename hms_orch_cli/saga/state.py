@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from hms_orch_cli.saga.definition import Saga
 from hms_orch_cli.saga.events import EventRef
+from hms_orch_cli.saga.outcome import Op
 
 
 class Status(Enum):
@@ -132,6 +133,9 @@ class Run(NamedTuple):
         call = self.calls[step]
         return call.answer if call.output is None else call.output
 
-    def context(self) -> dict[str, Any]:
-        """The outputs of the steps that have succeeded."""
-        return {name: self.output_of(name) for name, call in self.calls.items() if call.phase is Phase.SUCCEEDED}
+    def context(self, step: str, op: Op) -> dict[str, Any]:
+        """The outputs of the steps before `step` that have succeeded, for an undo its own as well: the same for all
+        attempts of one call."""
+        names = self.saga.earlier[step] if op == "call" else (*self.saga.earlier[step], step)
+        done = ((name, self.calls.get(name, PENDING)) for name in names)
+        return {name: self.output_of(name) for name, call in done if call.phase is Phase.SUCCEEDED}

@@ -148,3 +148,31 @@ def test_steps_that_wait_have_no_call() -> None:
     assert (waiting.steps["w"].call, waiting.steps["w"].awaits.event) == (None, "paid")
     asking = saga(steps=[{"name": "q", "approval": {"prompt": "Go on?", "ttlMs": 5}}])
     assert (asking.steps["q"].approval.prompt, asking.steps["q"].approval.on_expire) == ("Go on?", "compensate")
+
+
+def test_earlier_steps_are_those_done_before_and_not_those_beside() -> None:
+    saga = saga_from(
+        {
+            "id": "a",
+            "trigger": "t",
+            "steps": [
+                {"name": "one", "call": "s:/1"},
+                {
+                    "parallel": True,
+                    "steps": [
+                        {"name": "left", "call": "s:/2"},
+                        {"steps": [{"name": "r1", "call": "s:/3"}, {"name": "r2", "call": "s:/4"}]},
+                    ],
+                },
+                {"name": "last", "call": "s:/5"},
+            ],
+        },
+        "r",
+    )
+    assert saga.earlier == {
+        "one": (),
+        "left": ("one",),
+        "r1": ("one",),
+        "r2": ("one", "r1"),
+        "last": ("one", "left", "r1", "r2"),
+    }
