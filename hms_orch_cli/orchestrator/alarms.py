@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 
 from hms_orch_cli.ports import Clock
+
+
+PASSED_OVER = 1_024
+"""Entries of alarms that were cleared, beyond as many as there are alarms, that may stand in the heap."""
 
 
 class Alarms:
@@ -30,7 +34,10 @@ class Alarms:
 
     def clear(self, name: str) -> None:
         """Rings no more; its entry in the heap is passed over when it comes up."""
-        self._at.pop(name, None)
+        if self._at.pop(name, None) is not None and len(self._heap) > 2 * len(self._at) + PASSED_OVER:
+            # Runs that end long before their deadline would otherwise leave an entry each until then.
+            self._heap = [(at_ms, each) for each, at_ms in self._at.items()]
+            heapify(self._heap)
 
     def stop(self) -> None:
         """Nothing rings any more."""
