@@ -8,7 +8,6 @@ from heapq import heapify, heappop, heappush
 
 from hms_orch_cli.ports import Clock
 
-
 PASSED_OVER = 1_024
 """Entries of alarms that were cleared, beyond as many as there are alarms, that may stand in the heap."""
 
