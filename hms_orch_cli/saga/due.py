@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from hms_orch_cli.saga.commands import Begin, Check, Command, Poll, Send, Wake
 from hms_orch_cli.saga.compensation import next_undos
 from hms_orch_cli.saga.definition import Call, Group, Item, Step, Undo
 from hms_orch_cli.saga.outcome import Op
 from hms_orch_cli.saga.state import PENDING, Phase, Progress, Run, Status
 
+_DONE = frozenset({Phase.SUCCEEDED, Phase.SKIPPED})
+
 
 def due(run: Run, now: int) -> list[Command]:
     """What the world is still owed, in the order of the structure. An ended or stuck run is owed nothing."""
     owed: list[Command] = []
     if run.status is Status.RUNNING:
-        _forward(run.saga.body, run, now, owed)
+        _forward(run.saga.body, run.calls, now, owed)
         deadline = deadline_of(run)
         if deadline is not None:
             owed.append(Wake(deadline))
@@ -28,22 +32,29 @@ def due(run: Run, now: int) -> list[Command]:
     return owed
 
 
-def _forward(item: Item, run: Run, now: int, owed: list[Command]) -> bool:
+def _forward(item: Item, calls: Mapping[str, Progress], now: int, owed: list[Command]) -> bool:
     """Adds what the item still owes; returns whether it is done."""
     if isinstance(item, Step):
-        call = run.calls.get(item.name, PENDING)
-        if call.phase is Phase.SUCCEEDED or call.phase is Phase.SKIPPED:
-            return True
-        _owe(item, "call", call, now, owed)
-        return False
+        return _step(item, calls, now, owed)
     if isinstance(item, Group):
-        done = [_forward(inner, run, now, owed) for inner in item.items]  # side by side: each is asked
+        done = [_forward(inner, calls, now, owed) for inner in item.items]  # side by side: each is asked
         return all(done)
     for inner in item.items:
-        if _forward(inner, run, now, owed):
-            continue
-        return False
+        # Most items are steps, and this is asked at every turn of every run.
+        if type(inner) is Step:
+            if not _step(inner, calls, now, owed):
+                return False
+        elif not _forward(inner, calls, now, owed):
+            return False
     return True
+
+
+def _step(step: Step, calls: Mapping[str, Progress], now: int, owed: list[Command]) -> bool:
+    call = calls.get(step.name, PENDING)
+    if call.phase in _DONE:
+        return True
+    _owe(step, "call", call, now, owed)
+    return False
 
 
 def _owe(step: Step, op: Op, progress: Progress, now: int, owed: list[Command]) -> None:
