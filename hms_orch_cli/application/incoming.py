@@ -10,6 +10,7 @@ from typing import Any, Final
 import orjson
 
 from hms_orch_cli.errors import EventRefused, EventTooLarge
+from hms_orch_cli.orchestrator.cloud_event import attributes_of
 from hms_orch_cli.ports import NewEvent
 from hms_orch_cli.saga.events import is_reserved
 from hms_orch_cli.saga.moment import from_rfc3339, rfc3339
@@ -147,13 +148,7 @@ def new_id() -> str:
 
 def to_structured(event: NewEvent) -> bytes:
     """An event as a CloudEvents JSON document, its data as it was written."""
-    document: dict[str, Any] = {"specversion": "1.0", "id": event.id, "source": event.source, "type": event.type}
-    document["time"] = event.time
-    for name in ("subject", "datacontenttype", "dataschema"):
-        if (value := getattr(event, name)) is not None:
-            document[name] = value
-    if event.extensions:
-        document.update(orjson.loads(event.extensions))
+    document = {"specversion": "1.0", **attributes_of(event)}
     if event.data is not None:
         document["data"] = orjson.Fragment(event.data)
     return orjson.dumps(document)

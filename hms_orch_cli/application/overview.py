@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 import orjson
 
 from hms_orch_cli.errors import NotFound
+from hms_orch_cli.orchestrator.cloud_event import attributes_of
 from hms_orch_cli.orchestrator.definitions import Definitions
 from hms_orch_cli.orchestrator.history import read_run
 from hms_orch_cli.orchestrator.projection import DISPATCHED, row_of
@@ -95,17 +96,11 @@ def timeline_json(view: RunView) -> dict[str, Any]:
 
 
 def event_json(event: Event) -> dict[str, Any]:
-    """An event as CloudEvents JSON, with its position and its hash."""
-    document: dict[str, Any] = {"specversion": "1.0", "id": event.id, "source": event.source, "type": event.type}
-    document["time"] = event.time
-    for name in ("subject", "datacontenttype", "dataschema"):
-        if (value := getattr(event, name)) is not None:
-            document[name] = value
-    if event.extensions:
-        document.update(orjson.loads(event.extensions))
+    """An event as CloudEvents JSON, with its position (which no extension of that name can take the place of)."""
+    document = {"seq": 0, "specversion": "1.0"} | attributes_of(event) | {"seq": event.seq}
     if event.data is not None:
         document["data"] = orjson.loads(event.data)
-    return {"seq": event.seq, **document}
+    return document
 
 
 def _fresh_rows(reader: Reader) -> dict[str, RunRow]:

@@ -1,1 +1,1 @@
-"""TODO"""
+"""The words people type: one file for each verb or noun, and one file that prints."""

@@ -9,12 +9,13 @@ from collections.abc import Callable
 import orjson
 
 from hms_orch_cli.errors import ExpressionError
+from hms_orch_cli.orchestrator.cloud_event import attributes_of
 from hms_orch_cli.orchestrator.compiled import CompiledSaga
 from hms_orch_cli.orchestrator.definitions import Definitions
 from hms_orch_cli.orchestrator.gate import Gate
 from hms_orch_cli.orchestrator.live_run import LiveRun
 from hms_orch_cli.orchestrator.projection import Projection
-from hms_orch_cli.orchestrator.requests import attributes_of, data_of
+from hms_orch_cli.orchestrator.requests import data_of
 from hms_orch_cli.orchestrator.runner import SOURCE, Runner
 from hms_orch_cli.ports import Clock, Event, LogReader
 from hms_orch_cli.saga.events import TYPES, EventRef, FilterFailed, Skipped

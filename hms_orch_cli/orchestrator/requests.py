@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import orjson
 
+from hms_orch_cli.orchestrator.cloud_event import attributes_of
 from hms_orch_cli.orchestrator.compiled import CompiledRequest, encode_path_part
 from hms_orch_cli.ports import CallRequest, Event
 from hms_orch_cli.saga.commands import Poll
@@ -106,17 +107,6 @@ def names_of(run: Run, trigger: Event, step: str, op: Op = "call") -> dict[str, 
 def data_of(event: Event) -> Any:
     """The event's data as JSON values, None if it has none."""
     return None if event.data is None else orjson.loads(event.data)
-
-
-def attributes_of(event: Event) -> dict[str, Any]:
-    """The CloudEvents attributes of an event, extensions included."""
-    attributes: dict[str, Any] = {"id": event.id, "source": event.source, "type": event.type, "time": event.time}
-    for name in ("subject", "datacontenttype", "dataschema"):
-        if (value := getattr(event, name)) is not None:
-            attributes[name] = value
-    if event.extensions:
-        attributes.update(orjson.loads(event.extensions))
-    return attributes
 
 
 def _envelope(run: Run, trigger: Event, step: str, op: Op, attempt: int, callback: str) -> bytes:

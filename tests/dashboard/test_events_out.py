@@ -211,3 +211,11 @@ async def test_streams_are_bounded() -> None:
 async def test_a_head_request_opens_no_stream(house: House) -> None:
     answer = await house.client.head("/v1/events", headers=STREAM)
     assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
+
+
+async def test_an_extension_called_seq_does_not_take_the_place_of_the_position(house: House) -> None:
+    """Who reads on from there would read on from where the publisher says."""
+    taken = await house.publish(event(seq=999))
+    assert taken.status_code == 202
+    page = (await house.client.get("/v1/events")).json()
+    assert [each["seq"] for each in page["events"]] == list(range(1, len(page["events"]) + 1))
