@@ -10,6 +10,7 @@ from starlette.responses import Response
 from hms_orch_cli.application.office import Office
 from hms_orch_cli.dashboard.reading import body_of, json_of
 from hms_orch_cli.dashboard.refusals import BadRequest
+from hms_orch_cli.saga.words import words_of
 
 BODY_BYTES: Final = 1 << 20
 """The same as for the answer of a call."""
@@ -31,8 +32,8 @@ async def take(office: Office, request: Request) -> Response:
 
 def _reason(report: dict[str, Any], result: Any) -> str:
     """Why it failed, in the participant's own words."""
-    told = result if isinstance(result, dict) else {}
-    for words in (report.get("reason"), told.get("detail"), told.get("message"), told.get("title"), result):
-        if isinstance(words, str) and words.strip():
-            return words.strip()[:REASON]
+    told = report.get("reason")
+    words = told.strip() if isinstance(told, str) else ""
+    if words := words or words_of(result):
+        return words[:REASON]
     return "the participant reported failed" if report["outcome"] == "failed" else ""

@@ -11,9 +11,11 @@ from hms_orch_cli.errors import ExpressionError
 from hms_orch_cli.orchestrator.compiled import CompiledStep
 from hms_orch_cli.orchestrator.requests import names_of
 from hms_orch_cli.ports import Event
+from hms_orch_cli.saga.decide import REASON_LIMIT
 from hms_orch_cli.saga.inputs import Answered, Checked
 from hms_orch_cli.saga.outcome import Answer, Op, Verdict
 from hms_orch_cli.saga.state import Run
+from hms_orch_cli.saga.words import words_of
 
 KEPT_BYTES = 65_536
 """A JSON answer up to this size is kept as it is; a larger one needs `output`."""
@@ -26,8 +28,9 @@ def answered(
     run: Run, trigger: Event, step: CompiledStep, op: Op, attempt: int, verdict: Verdict, answer: Answer
 ) -> Answered:
     """The input that an answer of a call or an undo amounts to."""
+    reason = _reason(step, answer)
     plain = Answered(
-        step.step.name, op, attempt, verdict, answer.status, answer.reason, answer.retry_after_ms, answer.location
+        step.step.name, op, attempt, verdict, answer.status, reason, answer.retry_after_ms, answer.location
     )
     if verdict is not Verdict.SUCCESS or op == "compensate":
         return plain
@@ -37,11 +40,18 @@ def answered(
 
 def checked(run: Run, trigger: Event, step: CompiledStep, attempt: int, verdict: Verdict, answer: Answer) -> Checked:
     """The input that the answer of a check amounts to."""
-    plain = Checked(step.step.name, attempt, verdict, answer.reason, answer.status)
+    plain = Checked(step.step.name, attempt, verdict, _reason(step, answer), answer.status)
     if verdict is not Verdict.SUCCESS:
         return plain
     kept, output, summary, error = _kept(run, trigger, step, answer)
     return plain._replace(answer=kept, output=output, summary=summary, error=error)
+
+
+def _reason(step: CompiledStep, answer: Answer) -> str:
+    """Why, for people. Words that come from the body are taken from it anew, without what is redacted."""
+    if not step.step.redact or not answer.reason or not words_of(answer.body).startswith(answer.reason):
+        return answer.reason
+    return words_of(redacted(answer.body, step.step.redact))[:REASON_LIMIT]
 
 
 def _kept(

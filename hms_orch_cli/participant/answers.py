@@ -10,6 +10,7 @@ import orjson
 
 from hms_orch_cli.participant.retry_after import retry_after_ms
 from hms_orch_cli.saga.outcome import Answer, Wire
+from hms_orch_cli.saga.words import words_of
 
 MAX_BODY: Final = 1_048_576
 MAX_REASON: Final = 500
@@ -47,7 +48,8 @@ def answer_of(
     if broken:
         reason = f"answered {status} with {media} that is not JSON" + (f" (coded as {coding})" if coding else "")
     else:
-        reason = _words_of(value, body if media == "text/plain" and not coding else b"") or _phrase(status)
+        plain = body if media == "text/plain" and not coding else b""
+        reason = words_of(value) or _text_of(plain) or _phrase(status)
     return Answer(
         wire=Wire.ANSWERED,
         status=status,
@@ -70,25 +72,8 @@ def _without_bom(body: bytes) -> tuple[Any, bool]:
         return None, True
 
 
-def _words_of(value: Any, plain: bytes) -> str:
-    """The participant's own words: a problem's title and detail (RFC 9457), else the usual members, else plain text."""
-    if isinstance(value, dict):
-        title, detail = _text(value.get("title")), _text(value.get("detail"))
-        if title or detail:
-            return ": ".join(filter(None, (title, detail)))
-        for name in ("message", "error", "summary"):
-            member = value.get(name)
-            words = _text(member.get("message")) if isinstance(member, dict) else _text(member)
-            if words:
-                return words
-        return ""
-    if isinstance(value, str):
-        return value.strip()
+def _text_of(plain: bytes) -> str:
     return plain[: 4 * MAX_REASON].decode("utf-8", "replace").strip()
-
-
-def _text(value: Any) -> str:
-    return value.strip() if isinstance(value, str) else ""
 
 
 def _problem_type(value: Any) -> str:

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from hms_orch_cli.sagafile import catalogue
 from hms_orch_cli.sagafile.findings import Rule
 
-_NAME: Final = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9.-]*")
+_NAME: Final = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]*")
 _NUMERIC: Final = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*")
 _INSERTED: Final = re.compile(r"\$\{(?:[^{}\"']|\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'|\{[^{}]*\})*\}")
 _UP: Final = re.compile(r"(?:\.|%2[eE]){1,2}")
@@ -54,7 +54,7 @@ def check_service(name: str) -> BadAddress | None:
         fix = "Write the name alone, and the whole URL in [services]."
         return BadAddress(catalogue.ADDRESS, f"'{name[:60]}' is more than a service's name", fix)
     if len(name) > MAX_NAME or not _NAME.fullmatch(name):
-        what = "letters, digits, '.' and '-', the first a letter or digit"
+        what = "letters, digits, '.', '_' and '-', the first a letter or digit"
         return BadAddress(catalogue.ADDRESS, f"'{name[:60]}' is no service name: {what}", "Rename it in [services].")
     return None
 

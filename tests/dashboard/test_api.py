@@ -133,12 +133,12 @@ async def test_a_callback_ends_a_202_once(house: House) -> None:
 
 async def test_a_callback_may_report_a_failure_in_its_own_words(house: House) -> None:
     run = await accepted_run(house)
-    report = {"outcome": "failed", "result": {"detail": "the card is stolen"}}
+    report = {"outcome": "failed", "result": {"title": "No money", "detail": "the card is stolen"}}
     assert (await house.client.post(house.callback(run, "pay"), json=report)).status_code == 204
     await house.settle()
     one = (await house.client.get(f"/v1/sagas/{run}")).json()
     assert one["state"] == "FAILED"
-    assert "the card is stolen" in one["reason"]
+    assert one["reason"] == "pay: No money: the card is stolen"
 
 
 @pytest.mark.parametrize(

@@ -230,6 +230,33 @@ async def test_what_is_redacted_is_stored_nowhere() -> None:
     assert "DE0012" not in house.rows()[0].steps
 
 
+@pytest.mark.parametrize("member", ["detail", "message", "error.message"])
+async def test_what_is_redacted_is_no_part_of_a_reason(member: str) -> None:
+    """A refusal of the call and one of its undo, in words that the file says are never stored."""
+
+    def refuse(request: CallRequest) -> Answer:
+        if (request.step, request.op) == ("pay", "call"):
+            return ok()
+        outer, _, inner = member.partition(".")
+        body = {outer: {inner: "DE0012" * 200} if inner else "DE0012" * 200}
+        return said(422, body=body, reason=("DE0012" * 200)[:500])
+
+    house = House(content(step("pay", redact=[member]), step("ship", redact=[member])), services=Services(refuse))
+    house.publish("e1")
+    await house.run()
+    assert house.states() == ["STUCK"]
+    assert house.rows()[0].reason == "undo of pay: 422 [redacted]"
+    assert not [e for e in house.store.scan() if e.data and "DE0012" in e.data]
+
+
+async def test_a_reason_keeps_what_is_not_redacted() -> None:
+    refusal = said(422, body={"title": "No", "detail": "DE0012"}, reason="No: DE0012")
+    house = House(content(step("pay", redact=["detail", "x"])), services=Services(lambda r: refusal))
+    house.publish("e1")
+    await house.run()
+    assert house.rows()[0].reason == "pay: 422 No: [redacted]"
+
+
 async def test_a_large_answer_is_not_kept_but_its_output_is() -> None:
     big = {"n": 1, "text": "x" * 70_000}
     house = House(content(step("pay", output={"n": "response.n"}), step("ship")), services=Services(lambda r: ok(big)))

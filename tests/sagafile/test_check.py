@@ -38,6 +38,12 @@ def test_the_seed_file_has_no_findings_when_its_services_are_known() -> None:
     assert check(SEED.read_bytes(), "x", CelExpressions(), services=SERVICES).findings == ()
 
 
+def test_a_service_may_have_any_name_that_the_address_book_takes() -> None:
+    """Underscores too, which Compose allows in the names of services."""
+    for name in ("payment_svc", "PaymentSvc", "payment.svc", "9payments"):
+        assert checked(PAY.replace("payment-svc", name), services=(name,)).findings == ()
+
+
 def test_unknown_services_are_left_alone_without_an_address_book() -> None:
     assert checked(PAY.replace("payment-svc", "other"), services=None).findings == ()
 
