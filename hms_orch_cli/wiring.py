@@ -54,10 +54,6 @@ def expressions() -> Expressions:
     return CelExpressions()
 
 
-CROWD: Final = 8
-"""Runs under way from which on their appends wait for one another."""
-
-
 class Works(NamedTuple):
     """A running orchestrator with what belongs to it."""
 
@@ -100,7 +96,6 @@ def assemble(config: Config, store: SqliteStore, observers: Sequence[Observer], 
         calls_per_service=config.calls_per_service,
     )
     journal.inline = lambda: orchestrator.runner.in_flight <= 1
-    journal.crowded = lambda: orchestrator.runner.in_flight > CROWD
     journal.on_failure = orchestrator.fail
     office = Office(
         orchestrator,

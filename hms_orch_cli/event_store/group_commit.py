@@ -1,11 +1,11 @@
 """The journal for `up`: one writer thread takes everything that waits and commits it once.
 
-A batch forms by itself while the commit before it is on its way to the disk. Where many runs are under way at once
-(`crowded`) it is gathered for a millisecond more: a commit costs as much processor time as some twenty rows, and there
-every run waits for its turn on the processor anyway. The loop hands over through one queue, so the order of calls is
-the order in the log; the thread hands a whole batch of results back with one wake-up of the loop. When nothing at all
-is on its way, an append may be committed on the loop's own thread, which saves two changes of thread, about 0.9 ms
-(`inline`); the writer thread sleeps then, so there are never two at once.
+A batch forms by itself while the commit before it is on its way to the disk, and it is gathered as long as each turn
+of the loop brings more: a commit costs as much processor time as some twenty rows, so where many runs are under way a
+few of them waiting for one another is the faster way for all, and where few are nothing waits. The loop hands over
+through one queue, so the order of calls is the order in the log; the thread hands a whole batch of results back with
+one wake-up of the loop. When nothing at all is on its way, an append may be committed on the loop's own thread, which
+saves two changes of thread, about 0.9 ms (`inline`); the writer thread sleeps then, so there are never two at once.
 """
 
 from __future__ import annotations
@@ -22,9 +22,6 @@ from hms_orch_cli.ports import Append, Derived, EventStore, NewEvent
 
 BATCH: Final = 512
 """Members of one commit at most: it bounds how long the first of them waits."""
-
-GATHER_S: Final = 0.001
-"""How long appends are gathered where many runs are under way."""
 
 GATHERED: Final = 64
 """Appends that are handed over without waiting for more."""
@@ -52,8 +49,7 @@ class GroupCommit:
     """Journal over a store, for the running event loop; every method is to be called on that loop's thread.
 
     `inline` says whether the caller has nothing else to do meanwhile, so that a commit on the loop's thread keeps
-    nobody waiting; `crowded` whether so much is under way that it pays to wait for more. `on_failure` is called once,
-    on the loop, when the store fails; every append fails from then on.
+    nobody waiting. `on_failure` is called once, on the loop, when the store fails; every append fails from then on.
     """
 
     def __init__(
@@ -61,12 +57,10 @@ class GroupCommit:
         store: EventStore,
         *,
         inline: Callable[[], bool] = lambda: False,
-        crowded: Callable[[], bool] = lambda: False,
         on_failure: Callable[[Exception], None] = lambda _: None,
         waiting_limit: int = WAITING,
     ) -> None:
         self.inline = inline
-        self.crowded = crowded
         self.on_failure = on_failure
         self.commits = 0
         self._store = store
@@ -81,6 +75,7 @@ class GroupCommit:
         self._ended = self._loop.create_future()
         self._closing = False
         self._gathered: list[_Ticket] = []
+        self._counted = 0
         self._handing_over: asyncio.Handle | None = None
         self._queue: SimpleQueue[list[_Ticket] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._write, name="journal", daemon=True)
@@ -118,10 +113,16 @@ class GroupCommit:
         if len(self._gathered) >= GATHERED:
             self._hand_over()
         elif self._handing_over is None:
-            if self.crowded():
-                self._handing_over = self._loop.call_later(GATHER_S, self._hand_over)
-            else:
-                self._handing_over = self._loop.call_soon(self._hand_over)
+            self._counted = 0
+            self._handing_over = self._loop.call_soon(self._look)
+
+    def _look(self) -> None:
+        """One turn of the loop later: hands over unless more keeps coming."""
+        if len(self._gathered) == self._counted:
+            self._hand_over()
+        else:
+            self._counted = len(self._gathered)
+            self._handing_over = self._loop.call_soon(self._look)
 
     def _hand_over(self) -> None:
         if self._handing_over is not None:
