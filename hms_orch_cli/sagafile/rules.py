@@ -15,6 +15,7 @@ from hms_orch_cli.saga.events import is_reserved
 from hms_orch_cli.sagafile import catalogue
 from hms_orch_cli.sagafile.addresses import check_address, check_path, check_service
 from hms_orch_cli.sagafile.findings import Path
+from hms_orch_cli.sagafile.own_events import lets_own_runs_in
 from hms_orch_cli.sagafile.places import Target, steps_of, targets_of, texts_of
 from hms_orch_cli.sagafile.reader import Tree
 from hms_orch_cli.sagafile.schema import nearest
@@ -40,7 +41,7 @@ def check_rules(tree: Tree, source: Source, expressions: Expressions, services: 
     """Notes where a document breaks a rule. `services` are the names of the address book, None to leave that out."""
     content = tree.value
     rules = _Rules(tree, source)
-    rules.triggers(content)
+    rules.triggers(content, expressions)
     rules.steps(content)
     rules.texts(content, expressions)
     for path, step in steps_of(content.get("steps"), ("steps",)):
@@ -54,9 +55,9 @@ class _Rules:
         self._source = source
         self._named: set[str] = set()
 
-    def triggers(self, content: Mapping[str, Any]) -> None:
+    def triggers(self, content: Mapping[str, Any], expressions: Expressions) -> None:
         """No trigger twice, and none that the saga's own runs fire."""
-        written = content.get("trigger")
+        written, saga, condition = content.get("trigger"), content.get("id"), content.get("filter")
         many = isinstance(written, list)
         seen: set[str] = set()
         for index, trigger in enumerate(written if isinstance(written, list) else [written]):
@@ -68,9 +69,17 @@ class _Rules:
                 message = f"'{trigger}' is listed twice"
                 self._source.add(catalogue.TRIGGER_TWICE, message, "Remove one of the two.", place, path)
             seen.add(trigger)
-            if is_reserved(trigger) and "filter" not in content:
+            if not is_reserved(trigger):
+                continue
+            if "filter" not in content or (
+                isinstance(condition, str)
+                and isinstance(saga, str)
+                and lets_own_runs_in(condition, trigger, saga, expressions)
+            ):
                 message = f"'{trigger}' is fired by the saga's own runs too: the saga would start itself"
                 fix = 'Add a filter that names another saga: data.saga == "…".'
+                if "filter" in content:
+                    fix = 'Let the filter name another saga: data.saga == "…".'
                 self._source.add(catalogue.STARTS_ITSELF, message, fix, place, path)
 
     def steps(self, content: Mapping[str, Any]) -> None:

@@ -44,6 +44,25 @@ def test_a_service_may_have_any_name_that_the_address_book_takes() -> None:
         assert checked(PAY.replace("payment-svc", name), services=(name,)).findings == ()
 
 
+@pytest.mark.parametrize(
+    ("condition", "passes"),
+    [
+        ('data.saga == "ship.v1"', True),
+        ('data.saga in ["ship.v1", "order.v1"]', True),
+        ("data.nowhere > 1", True),
+        ("!has(data.reason)", True),
+        ('data.saga == "pay.v1"', False),
+        ("data.saga == saga.definition", False),
+        ("data.sagaId != saga.id", False),
+        ("true", False),
+    ],
+)
+def test_a_filter_that_lets_own_runs_in_is_refused(condition: str, passes: bool) -> None:
+    """What cannot be told from what all events of a run have in common passes: the depth of a chain is bounded."""
+    text = PAY.replace("trigger: a", f"trigger: saga.completed\nfilter: '{condition}'")
+    assert [finding.rule for finding in checked(text).findings] == ([] if passes else ["HMS050"])
+
+
 def test_unknown_services_are_left_alone_without_an_address_book() -> None:
     assert checked(PAY.replace("payment-svc", "other"), services=None).findings == ()
 
