@@ -24,9 +24,11 @@ BUSES: Final[Mapping[str, tuple[str, str]]] = {"log": ("hms_orch_cli.bus.log", "
 
 
 def hold_store(config: Config) -> Holder:
-    """Takes the right to write to the store. Raises StoreHeld, naming who has it."""
+    """Takes the right to write to the store. Raises StoreHeld, naming who has it, and ConfigError for a bus that this
+    version does not know: events would never leave on it."""
     from hms_orch_cli.event_store.holder import Holder
 
+    _named(BUSES, config.bus_url, "[bus] url")
     return Holder.take(config.store_path)
 
 
@@ -124,11 +126,15 @@ def check_definition(text: bytes, config: Config, cel: Expressions) -> Checked:
     return Checked(document.saga.id, document.revision, document.content)
 
 
-def _backend(known: Mapping[str, tuple[str, str]], url: str, where: str) -> Any:
+def _named(known: Mapping[str, tuple[str, str]], url: str, where: str) -> tuple[str, str]:
     scheme = url.partition(":")[0]
     if scheme not in known:
         raise ConfigError(f"{where} {url!r} is of a kind that this version does not know", f"known: {', '.join(known)}")
-    module, name = known[scheme]
+    return known[scheme]
+
+
+def _backend(known: Mapping[str, tuple[str, str]], url: str, where: str) -> Any:
+    module, name = _named(known, url, where)
     try:
         return getattr(import_module(module), name)
     except ImportError as error:

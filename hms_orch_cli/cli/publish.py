@@ -27,7 +27,9 @@ BATCH = 500
 
 BATCH_BYTES = 4 << 20
 
-Timeout = Annotated[float | None, typer.Option("--timeout", help="Seconds to wait with --wait; then exit code 6.")]
+Timeout = Annotated[
+    float | None, typer.Option("--timeout", min=0, help="Seconds to wait with --wait; then exit code 6.")
+]
 
 
 class Wanted(NamedTuple):

@@ -1,4 +1,5 @@
-"""`hms-orch replay` without options: the derived tables folded anew, compared, and written anew if they differ."""
+"""`hms-orch replay` without options: the derived tables folded anew, compared, and written anew if they differ or are
+behind."""
 
 from __future__ import annotations
 
@@ -30,27 +31,42 @@ def rebuild(config: Config, form: Format) -> None:
     from hms_orch_cli.cli.progress import progress
     from hms_orch_cli.wiring import open_reader
 
+    _make_tables(config)
     with open_reader(config) as reader:
         began, last = time.perf_counter(), reader.last_seq()
         with progress("folding the log", last) as advance:
             rebuilt, found = compare(reader, advance)
         seconds = time.perf_counter() - began
+    written = False
+    if rebuilt.seq < last and not found:
+        written = _fold_the_rest(config, rebuilt, last)
+        seconds = time.perf_counter() - began
     if form is Format.TEXT:
-        _say(rebuilt, last, seconds)
+        _say(rebuilt, seconds)
         _name(found)
-    written = bool(found) and _write_anew(config, rebuilt)
+    if found:
+        written = _repair(config, rebuilt)
     if form is Format.JSON:
         output.as_json(_as_json(rebuilt, last, seconds, found, written))
     if found:
         raise typer.Exit(1)
 
 
-def _say(rebuilt: Rebuilt, last: int, seconds: float) -> None:
+def _make_tables(config: Config) -> None:
+    """Those that somebody dropped come back, empty. Raises StoreHeld."""
+    from hms_orch_cli.wiring import hold_store, open_reader, open_store
+
+    with open_reader(config) as reader:
+        if reader.has_derived():
+            return
+    with hold_store(config):
+        open_store(config).close()
+
+
+def _say(rebuilt: Rebuilt, seconds: float) -> None:
     took, rate = output.duration(seconds * 1000), int(rebuilt.seq / seconds)
     events, runs = output.counted(rebuilt.seq, "event"), output.counted(rebuilt.runs, "run")
     output.result(f"folded {events} into {runs} in {took}: {rate} events a second")
-    if last > rebuilt.seq:
-        output.note(f"the tables are folded to position {rebuilt.seq} of {last}; `hms-orch up` folds the rest")
 
 
 def _name(found: Sequence[Difference]) -> None:
@@ -86,26 +102,42 @@ def _short(value: object) -> str:
     return text if len(text) <= WORDS else text[:WORDS] + "…"
 
 
-def _write_anew(config: Config, rebuilt: Rebuilt) -> bool:
-    """Whether the tables could be written: not while somebody holds the store."""
+def _fold_the_rest(config: Config, rebuilt: Rebuilt, last: int) -> bool:
+    """Whether tables that are right but behind could be brought to the end of the log."""
+    stood = f"the tables were folded to position {rebuilt.seq} of {last}"
+    try:
+        _write_anew(config, rebuilt)
+    except StoreHeld:
+        output.note(f"{stood}; `hms-orch up` folds the rest")
+        return False
+    output.note(f"{stood}, and are now to its end")
+    return True
+
+
+def _repair(config: Config, rebuilt: Rebuilt) -> bool:
+    """Whether tables that differ could be written anew."""
+    try:
+        _write_anew(config, rebuilt)
+    except StoreHeld as held:
+        output.warning(f"the tables were left as they are: {held.message}", "stop it and call replay again")
+        return False
+    output.note("the tables were written anew from the log")
+    return True
+
+
+def _write_anew(config: Config, rebuilt: Rebuilt) -> None:
+    """What the log says takes the place of the tables. Raises StoreHeld: not while somebody holds the store."""
     from hms_orch_cli.application.rewrite import write_anew
     from hms_orch_cli.cli.progress import progress
     from hms_orch_cli.wiring import hold_store, open_store
 
-    try:
-        holder = hold_store(config)
-    except StoreHeld as held:
-        output.warning(f"the tables were left as they are: {held.message}", "stop it and call replay again")
-        return False
-    with holder:
+    with hold_store(config):
         store = open_store(config)
         try:
             with progress("writing the tables anew") as advance:
                 write_anew(rebuilt, store, advance)
         finally:
             store.close()
-    output.note("the tables were written anew from the log")
-    return True
 
 
 def _as_json(rebuilt: Rebuilt, last: int, seconds: float, found: Sequence[Difference], written: bool) -> dict[str, Any]:

@@ -52,8 +52,8 @@ def replay(
 ) -> None:
     """Rebuild every derived table from the log and prove it equal to the stored one.
 
-    Tables that differ are written anew if nobody holds the store; the exit code is 1 all the same. `up` may be
-    running, but for --from-file.
+    If nobody holds the store, tables that differ are written anew, and the exit code is 1 all the same; tables that
+    are behind are folded to the end of the log. `up` may be running, but for --from-file.
     """
     from hms_orch_cli.config import load
 

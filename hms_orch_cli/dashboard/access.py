@@ -70,7 +70,9 @@ class Access:
             )
         if self._tokens and not (path in OPEN_PATHS or path.startswith(OPEN_PREFIX)) and not self._knows(headers):
             return NotLoggedIn("there is no valid token in the request", "send Authorization: Bearer TOKEN (HMS_TOKEN)")
-        if method not in READING and self._is_from_elsewhere(headers):
+        # A link that leads here from another site is followed: it reads, and carries no Origin.
+        written = method not in READING and _is_cross_site(headers)
+        if written or self._is_of_another_origin(headers):
             return CrossSite("the request comes from a web page of another origin", "send it from a program")
         return None
 
@@ -80,14 +82,16 @@ class Access:
         known = [compare_digest(given, token) for token in self._tokens]  # every one, whichever fits
         return scheme.lower() == "bearer" and any(known)
 
-    def _is_from_elsewhere(self, headers: Headers) -> bool:
-        """Whether a browser says that a page of another origin wrote this. Another port of this machine is another."""
-        if headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
-            return True
+    def _is_of_another_origin(self, headers: Headers) -> bool:
+        """Whether a browser says that a page of another origin sent this. Another port of this machine is another."""
         if (origin := headers.get("origin")) is None:
             return False
         told = origin.lower().partition("://")[2]
         return not told or told not in (headers.get("host", "").lower(), self._public)
+
+
+def _is_cross_site(headers: Headers) -> bool:
+    return headers.get("sec-fetch-site", "none") not in ("none", "same-origin")
 
 
 def _name(authority: str) -> str:

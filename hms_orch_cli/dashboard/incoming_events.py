@@ -44,7 +44,7 @@ async def take(office: Office, request: Request) -> Response:
             f"events of type {media[:80]!r} are not taken", f"send {STRUCTURED}, {BATCH}, or JSON with ce-* headers"
         )
     (published,) = await office.publish([event])
-    return Json(_told(published), 202)
+    return Json({**_told(published), "positions": [published.position]}, 202)
 
 
 async def _take_batch(office: Office, raw: bytes) -> Response:

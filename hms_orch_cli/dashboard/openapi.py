@@ -189,9 +189,10 @@ _SCHEMAS: dict[str, Any] = {
         "properties": {"seq": _COUNT, **_EVENT_MEMBERS},
         "required": ["seq", "specversion", "id", "source", "type", "time"],
     },
-    "Published": _record(position=_COUNT, duplicate={"type": "boolean"}),
+    "Taken": _record(position=_COUNT, duplicate={"type": "boolean"}),
+    "Published": _record(position=_COUNT, duplicate={"type": "boolean"}, positions={"type": "array", "items": _COUNT}),
     "PublishedBatch": _record(
-        positions={"type": "array", "items": _COUNT}, events={"type": "array", "items": _ref("Published")}
+        positions={"type": "array", "items": _COUNT}, events={"type": "array", "items": _ref("Taken")}
     ),
     "Run": _RUN,
     "Timeline": {

@@ -26,7 +26,7 @@ from hms_orch_cli.event_store import sqlite_schema as schema
 from hms_orch_cli.event_store.batch import FOLDED_TO, Row, lay
 from hms_orch_cli.event_store.chain import START, Anchor
 from hms_orch_cli.event_store.files import make_file, make_folder, refuse_network
-from hms_orch_cli.event_store.sqlite_reader import BUSY_MS, SqliteReader, refuse_scrap, version_of
+from hms_orch_cli.event_store.sqlite_reader import BUSY_MS, SqliteReader, has_derived, refuse_scrap, version_of
 from hms_orch_cli.ports import Append, Derived, RunRow
 
 CHECKPOINT_PAGES: Final = 2_000
@@ -93,6 +93,8 @@ class SqliteStore(SqliteReader):
         db.set_wal_hook(self._note_pages)
         if version_of(db, path) < schema.SCHEMA_VERSION:
             migrate(db, path)
+        if not has_derived(db):
+            _make_derived(db)
 
     def _note_pages(self, _db: apsw.Connection, _name: str, pages: int) -> int:
         self._wal_pages = pages
@@ -196,6 +198,11 @@ class SqliteStore(SqliteReader):
         super().close()
         with self._writing, suppress(apsw.Error):  # its last checkpoint failed: the WAL stays and holds everything
             self._writer.close()
+
+
+def _make_derived(db: apsw.Connection) -> None:
+    """Derived tables that somebody dropped, empty: what was left of them tells half of the story."""
+    db.execute(f"BEGIN IMMEDIATE; {'; '.join(schema.DERIVED)}; {schema.FORGET_DERIVED}; COMMIT")
 
 
 def migrate(db: apsw.Connection, path: Path) -> None:

@@ -29,6 +29,8 @@ def reading(error: apsw.Error, path: Path) -> StoreError:
             return StoreError(
                 f"{path} is damaged: {error}", "keep the file, restore a backup, and find out what wrote to this disk"
             )
+    if str(error).startswith("no such table"):
+        return StoreError(f"{path} lacks a table: {error}", "`hms-orch replay` rebuilds what is derived from the log")
     return StoreError(f"{path} cannot be used: {error}", "check the disk and the system's log")
 
 

@@ -21,6 +21,9 @@ from hms_orch_cli.ports import Content, Event, RunRow
 BUSY_MS: Final = 10_000
 """How long to wait for another process's lock."""
 
+BEGINNING: Final = -(1 << 63)
+"""Below every position a row can have, those that only somebody who tampers writes included."""
+
 PAGE: Final = 10_000
 """Rows that `scan` reads in one transaction."""
 
@@ -90,8 +93,10 @@ class SqliteReader:
         return list(map(_event, self._rows(schema.READ_ARRIVALS if arrivals else schema.READ_ALL, (after, limit))))
 
     def scan(self, after: int = 0) -> Iterator[Event]:
-        """Every event above `after`, in order, read while it is asked for, a page in a transaction. Raises
-        UnicodeDecodeError at a row that holds no text; `chain.verify` knows."""
+        """Every event above `after`, in order, read while it is asked for, a page in a transaction; from 0 on also
+        rows at positions below 1, which nobody but somebody who tampers has written. Raises UnicodeDecodeError at a
+        row that holds no text; `chain.verify` knows."""
+        after = after or BEGINNING
         return map(_event, self._pages(schema.READ_ALL, after))
 
     def contents(self, after: int = 0) -> Iterator[Content]:
@@ -124,6 +129,11 @@ class SqliteReader:
         """The last position and its hash."""
         rows = self._rows(schema.HEAD)
         return Anchor(*rows[0]) if rows else START
+
+    def has_derived(self) -> bool:
+        """Whether the derived tables are there; SqliteStore makes those that somebody dropped."""
+        with self._lock:
+            return has_derived(self._db)
 
     def folded_to(self) -> int:
         """See `ports.DerivedTables.folded_to`."""
@@ -220,6 +230,12 @@ def version_of(db: apsw.Connection, path: Path) -> int:
             "update hms-orch, or set [store] url to another file",
         )
     return version
+
+
+def has_derived(db: apsw.Connection) -> bool:
+    """Whether every derived table and index is there."""
+    there: int = db.execute(schema.DERIVED_COUNT).get
+    return there == len(schema.DERIVED_NAMES)
 
 
 def missing(path: Path) -> StoreMissing:

@@ -27,6 +27,32 @@ APPLICATION_ID: Final = 0x686D736F
 EVENT_COLUMNS: Final = ", ".join(Event._fields)
 RUN_COLUMNS: Final = ", ".join(RunRow._fields)
 
+DERIVED: Final = (
+    """CREATE TABLE IF NOT EXISTS runs (
+        saga_id TEXT PRIMARY KEY,
+        saga TEXT NOT NULL,
+        revision TEXT NOT NULL,
+        state TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        started_at INTEGER NOT NULL,
+        ended_at INTEGER,
+        due_at INTEGER,
+        event_seq INTEGER NOT NULL,
+        event_id TEXT NOT NULL,
+        event_source TEXT NOT NULL,
+        event_type TEXT NOT NULL,
+        steps TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID""",
+    "CREATE INDEX IF NOT EXISTS runs_by_saga ON runs (saga, saga_id)",
+    "CREATE INDEX IF NOT EXISTS runs_by_state ON runs (state, saga_id)",
+    "CREATE INDEX IF NOT EXISTS runs_by_event ON runs (event_seq)",
+    "CREATE INDEX IF NOT EXISTS runs_unfinished ON runs (saga_id, saga, state) WHERE ended_at IS NULL",
+    "CREATE TABLE IF NOT EXISTS marks (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
+)
+"""The derived tables. They hold nothing that the log does not: whoever drops them gets them back."""
+
+DERIVED_NAMES: Final = ("runs", "runs_by_saga", "runs_by_state", "runs_by_event", "runs_unfinished", "marks")
+
 MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     (  # 0 -> 1: the log
         f"PRAGMA application_id = {APPLICATION_ID}",
@@ -57,26 +83,7 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     ),
     (  # 1 -> 2: what arrived from outside is found without walking past the runs' own events; derived tables
         "CREATE INDEX events_arrivals ON events (seq) WHERE stream NOT GLOB 'run/*'",
-        """CREATE TABLE runs (
-            saga_id TEXT PRIMARY KEY,
-            saga TEXT NOT NULL,
-            revision TEXT NOT NULL,
-            state TEXT NOT NULL,
-            reason TEXT NOT NULL,
-            started_at INTEGER NOT NULL,
-            ended_at INTEGER,
-            due_at INTEGER,
-            event_seq INTEGER NOT NULL,
-            event_id TEXT NOT NULL,
-            event_source TEXT NOT NULL,
-            event_type TEXT NOT NULL,
-            steps TEXT NOT NULL
-        ) STRICT, WITHOUT ROWID""",
-        "CREATE INDEX runs_by_saga ON runs (saga, saga_id)",
-        "CREATE INDEX runs_by_state ON runs (state, saga_id)",
-        "CREATE INDEX runs_by_event ON runs (event_seq)",
-        "CREATE INDEX runs_unfinished ON runs (saga_id, saga, state) WHERE ended_at IS NULL",
-        "CREATE TABLE marks (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
+        *DERIVED,
     ),
 )
 SCHEMA_VERSION: Final = len(MIGRATIONS)
@@ -90,6 +97,7 @@ READ_ARRIVALS: Final = (
     f"SELECT {EVENT_COLUMNS} FROM events INDEXED BY events_arrivals "  # noqa: S608
     "WHERE stream NOT GLOB 'run/*' AND seq > ? ORDER BY seq LIMIT ?"
 )
+DERIVED_COUNT: Final = f"SELECT count(*) FROM sqlite_schema WHERE name IN {DERIVED_NAMES}"  # noqa: S608
 LAST_SEQ: Final = "SELECT ifnull(max(seq), 0) FROM events"
 
 MARK: Final = "SELECT value FROM marks WHERE name = ?"

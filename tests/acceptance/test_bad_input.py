@@ -169,7 +169,13 @@ def test_attributes_that_no_event_can_have_are_refused(house: House) -> None:
 
 def test_wrong_usage_ends_with_2(house: House) -> None:
     """Unknown option, missing argument, unknown verb, value of the wrong type."""
-    for words in (["publish"], ["publish", "go", "--dat", "1"], ["nonsense"], ["up", "--port", "many"]):
+    for words in (
+        ["publish"],
+        ["publish", "go", "--dat", "1"],
+        ["publish", "go", "--wait", "--timeout", "-1"],
+        ["nonsense"],
+        ["up", "--port", "many"],
+    ):
         done = house.orch(*words)
         assert done.code == 2, (words, done)
         assert done.err and "Traceback" not in done.err
@@ -400,6 +406,7 @@ def test_a_config_with_a_mistake_is_named(house: House) -> None:
         ("[stoer]\nurl = 'x'\n", "stoer"),
         ("[server]\nport = 'many'\n", "port"),
         ("[store]\nurl = 'mysql://x'\n", "mysql"),
+        ("[bus]\nurl = 'kafka://x'\n", "kafka"),
         ("[services]\nsvc = 'http://169.254.169.254/'\n", "169.254.169.254"),
     ):
         house.write("hms-orch.toml", text)

@@ -79,12 +79,22 @@ class TestRebuild:
             "rewritten": False,
         }
 
-    def test_events_behind_the_tables_are_no_difference(self, orch: Run, shop: Path) -> None:
-        """`up` folds them when it starts."""
+    def test_events_behind_the_tables_are_no_difference_and_are_folded(self, orch: Run, shop: Path) -> None:
         tell(shop / STORE, COMPLETED, tail=2)
         ended = orch("replay")
         assert ended.code == 0
-        assert ended.err == "the tables are folded to position 8 of 10; `hms-orch up` folds the rest\n"
+        assert ended.out.startswith("folded 10 events into 1 run ")
+        assert ended.err == "the tables were folded to position 8 of 10, and are now to its end\n"
+        assert tables()["folded_to"] == "10"
+        assert json.loads(orch("replay", "-o", "json").out)["rewritten"] is False
+
+    def test_events_behind_the_tables_are_left_to_whoever_holds_the_store(self, orch: Run, shop: Path) -> None:
+        tell(shop / STORE, COMPLETED, tail=2)
+        with Holder.take(STORE):
+            ended = orch("replay")
+        assert ended.code == 0
+        assert ended.err == "the tables were folded to position 8 of 10; `hms-orch up` folds the rest\n"
+        assert tables()["folded_to"] == "8"
 
     def test_an_empty_log_is_equal(self, orch: Run, shop: Path) -> None:
         SqliteStore(shop / STORE).close()
@@ -147,11 +157,31 @@ class TestRebuild:
         change("UPDATE marks SET value = '23' WHERE name = 'dispatched'")
         assert "the log says {'current': {}}" in orch("replay").out
 
-    def test_tables_that_were_thrown_away_are_folded_to_nothing_and_equal(self, orch: Run, ids: list[str]) -> None:
-        change("DELETE FROM runs; DELETE FROM marks")
+    @pytest.mark.parametrize(
+        "sql",
+        [
+            "DELETE FROM runs; DELETE FROM marks",
+            "DROP TABLE runs; DROP TABLE marks",
+            "DROP TABLE runs",
+            "DROP TABLE marks",
+            "DROP INDEX runs_by_saga",
+        ],
+    )
+    def test_tables_that_were_thrown_away_are_folded_anew(self, orch: Run, ids: list[str], sql: str) -> None:
+        """Where the dispatcher stood cannot be folded: it looks again, from the last event that a run follows from."""
+        before = tables()
+        change(sql)
         ended = orch("replay")
-        assert ended.code == 0
-        assert ended.err.startswith("the tables are folded to position 0 of 22")
+        assert (ended.code, ended.err) == (0, "the tables were folded to position 0 of 22, and are now to its end\n")
+        assert ended.out.startswith("folded 22 events into 3 runs ")
+        assert tables() == {**before, "dispatched": "18"}
+        assert orch("replay").code == 0
+
+    def test_where_a_table_is_missing_other_commands_say_what_makes_it(self, orch: Run, ids: list[str]) -> None:
+        change("DROP TABLE runs")
+        ended = orch("status")
+        assert ended.code == 1
+        assert ended.err.endswith("hint: `hms-orch replay` rebuilds what is derived from the log\n")
 
     def test_many_differences_are_counted(self, orch: Run, shop: Path) -> None:
         tell(shop / STORE, *[COMPLETED] * 25)

@@ -73,6 +73,16 @@ async def test_a_page_of_another_site_writes_nothing(house: House, headers: dict
     assert house.store.last_seq() == 0
 
 
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://localhost:3000"])
+async def test_a_page_of_another_origin_reads_nothing(house: House, origin: str) -> None:
+    for method, path in paths(house):
+        assert (await house.client.request(method, path, headers={"origin": origin})).status_code == 403, (method, path)
+
+
+async def test_a_link_from_another_site_is_followed(house: House) -> None:
+    assert (await house.client.get("/", headers={"sec-fetch-site": "cross-site"})).status_code == 200
+
+
 async def test_a_page_of_this_server_writes(house: House) -> None:
     headers = {"origin": "http://localhost:7600", "sec-fetch-site": "same-origin"}
     assert (await house.client.post("/v1/events", json=event(), headers=headers)).status_code == 202

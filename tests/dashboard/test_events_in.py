@@ -28,7 +28,7 @@ async def post(house: House, body: Any, media: str | None = STRUCTURED, **header
 @pytest.mark.parametrize("media", [STRUCTURED, "application/json", "application/cloudevents+json; charset=utf-8"])
 async def test_a_structured_event_is_taken(house: House, media: str) -> None:
     answer = await post(house, event(1, subject="s", comment="an extension"), media)
-    assert (answer.status_code, answer.json()) == (202, {"position": 1, "duplicate": False})
+    assert (answer.status_code, answer.json()) == (202, {"position": 1, "duplicate": False, "positions": [1]})
     (kept,) = house.store.read_all(0, 10)
     assert (kept.id, kept.subject, kept.data, kept.extensions) == ("e1", "s", '{"n":1}', '{"comment":"an extension"}')
 
@@ -56,7 +56,7 @@ async def test_a_binary_event_may_have_no_data(house: House) -> None:
 async def test_a_second_time_is_answered_with_the_first_position(house: House) -> None:
     await post(house, event(1))
     answer = await post(house, event(1))
-    assert (answer.status_code, answer.json()) == (202, {"position": 1, "duplicate": True})
+    assert (answer.status_code, answer.json()) == (202, {"position": 1, "duplicate": True, "positions": [1]})
     assert house.store.last_seq() == 1
 
 

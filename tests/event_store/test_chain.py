@@ -22,6 +22,10 @@ from .making import log, one
 LOG = log(12)
 HEAD = Anchor(12, LOG[-1].hash)
 POSITION = st.integers(1, len(LOG))
+INSERTED = (
+    "INSERT INTO events SELECT {}, 'run/x', 1, id, source, type, time, data, subject, datacontenttype, dataschema, "
+    "extensions, hash FROM events WHERE seq = 5"
+)
 OTHER: dict[type, st.SearchStrategy[Any]] = {
     int: st.integers(-5, 50),
     str: st.text(max_size=6),
@@ -185,6 +189,9 @@ def test_an_anchor_that_is_none_is_a_usage_error_with_a_hint(text: str) -> None:
         ("UPDATE events SET data = CAST(x'ff' AS TEXT) WHERE seq = 6", 6),
         ("DELETE FROM events WHERE seq = 7", 7),
         ("UPDATE events SET hash = zeroblob(32) WHERE seq = 8", 8),
+        (INSERTED.format(0), 0),
+        (INSERTED.format(-7), -7),
+        (INSERTED.format(13), 13),
     ],
 )
 def test_the_chain_finds_what_the_owner_of_a_file_did_after_dropping_the_triggers(
