@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
 LIFETIME_S: Final = 60
-LOOK_AGAIN_S: Final = 10
+LOOK_AGAIN_S: Final = 1
 """How soon a running process notices that `hms-orch keys rotate` made a new key."""
 _IDS_PER_BLOCK: Final = 256
 
