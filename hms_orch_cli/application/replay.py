@@ -129,11 +129,10 @@ def folded_to(tables: DerivedTables, last_seq: int) -> int:
 
 def rewritten(rebuilt: Rebuilt, tables: DerivedTables | None = None) -> Derived:
     """What takes the place of the derived tables, those of a new store if None."""
-    dispatched = None if tables is None else _dispatched(rebuilt, tables.mark(DISPATCHED))
-    if dispatched is None:
-        # All before the last event that a run follows from has been looked at. From there on the dispatcher looks
-        # again: a run that exists is not started twice.
-        dispatched = max(0, rebuilt.triggered - 1)
+    stored = None if tables is None else _dispatched(rebuilt, tables.mark(DISPATCHED))
+    # All before the last event that a run follows from has been looked at, whatever an older mark says. From there on
+    # the dispatcher looks again: a run that exists is not started twice.
+    dispatched = max(stored or 0, rebuilt.triggered - 1)
     marks = {
         DISPATCHED: str(dispatched),
         DEFINITIONS: orjson.dumps({"current": rebuilt.definitions_at(dispatched)}).decode(),
