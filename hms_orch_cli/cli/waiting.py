@@ -23,6 +23,7 @@ def wait_for(config: Config, positions: list[int], timeout_s: float | None, form
     """Waits for the runs of the events at these positions; the exit code of the worst end. Raises TimedOut."""
     from hms_orch_cli.cli.log_source import open_log
 
+    _say_if_nobody_works(config)
     until = None if timeout_s is None else time.monotonic() + timeout_s
     ended: dict[int, list[dict[str, Any]]] = {}
     with open_log(config) as log:
@@ -50,3 +51,10 @@ def wait_for(config: Config, positions: list[int], timeout_s: float | None, form
     if "STUCK" in states:
         return STUCK_CODE
     return OTHER_END_CODE if states - {"COMPLETED"} else 0
+
+
+def _say_if_nobody_works(config: Config) -> None:
+    from hms_orch_cli.event_store.holder import look
+
+    if not config.url and look(config.store_path) is None:
+        output.note("waiting: nobody runs sagas on this store now, start hms-orch up")

@@ -62,7 +62,8 @@ async def test_all_that_waits_behind_a_commit_shares_the_next_one() -> None:
     first = await store.shut(journal)
     rest = [journal.append(f"run/{n}", [event(str(n))], 0) for n in range(100)]
     assert journal.waiting == 101
-    await asyncio.sleep(0)
+    while journal._gathered:  # until all of it has been handed to the writer
+        await asyncio.sleep(0)
     store.open.set()
     assert await first == 1
     assert await asyncio.gather(*rest) == list(range(2, 102))
