@@ -19,7 +19,6 @@ ATTRIBUTE_LIMIT: Final = 1_024
 """Characters of one attribute."""
 
 EXTENSIONS_LIMIT: Final = 20
-DEFAULT_EVENT_BYTES: Final = 1 << 20
 
 _KNOWN: Final = frozenset(
     ("specversion", "id", "source", "type", "time", "subject", "datacontenttype", "dataschema", "data")

@@ -57,7 +57,6 @@ class Office:
         self._read_callback = read_callback
         self._check = check
         self.event_bytes = event_bytes
-        self.failure: HmsError | None = None
         self.ready = False
 
     async def publish(self, events: Sequence[NewEvent]) -> list[Published]:
@@ -156,6 +155,7 @@ class Office:
 
     def objection(self) -> str:
         """Why it is not ready for work; empty if it is."""
-        if self.failure is not None:
-            return self.failure.message
+        failure = self._orchestrator.failure
+        if failure is not None:
+            return failure.message if isinstance(failure, HmsError) else "stopped by a bug"
         return "" if self.ready else "starting"

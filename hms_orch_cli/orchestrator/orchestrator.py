@@ -200,6 +200,11 @@ class Orchestrator:
         self._flush_timer = None
         self.projection.flush()
 
+    @property
+    def failure(self) -> BaseException | None:
+        """What stopped it, None while it can go on."""
+        return self._failed.exception() if self._failed.done() and not self._failed.cancelled() else None
+
     def fail(self, error: BaseException) -> None:
         """Something happened that nothing can go on after: `until_idle` and `until_failed` raise it."""
         if not self._failed.done():

@@ -24,22 +24,6 @@ class EventRef(NamedTuple):
     time: str | None = None
 
 
-class Deployed(NamedTuple):
-    """A revision of a definition holds from this position on. `content` is the YAML as plain values."""
-
-    at: int
-    saga: str
-    revision: str
-    content: dict[str, Any]
-
-
-class Undeployed(NamedTuple):
-    """From this position on the definition starts no run; runs in flight keep their revision."""
-
-    at: int
-    saga: str
-
-
 class Started(NamedTuple):
     """A run exists. `depth` counts the sagas that led to this one."""
 
@@ -272,7 +256,10 @@ TYPES: Final[Mapping[type[RunFact], str]] = {fact: name for name, fact in RUN_FA
 """Fact -> name in the log."""
 
 DEPLOYED: Final = "saga.deployed"
+"""A revision of a definition holds from this position on; `content` is the YAML as plain values."""
+
 UNDEPLOYED: Final = "saga.undeployed"
+"""From this position on the definition starts no run; runs in flight keep their revision."""
 
 
 def _camel(name: str) -> str:

@@ -169,7 +169,7 @@ async def test_readiness_is_told_with_its_reason(house: House) -> None:
     house.office.ready = False
     answer = await house.client.get("/readyz")
     assert (answer.status_code, answer.json()["detail"], answer.headers["retry-after"]) == (503, "starting", "1")
-    house.office.failure = StoreFailed("the disk is gone")
+    house.orchestrator.fail(StoreFailed("the disk is gone"))
     assert (await house.client.get("/readyz")).json()["detail"] == "the disk is gone"
     assert (await house.client.get("/healthz")).status_code == 200
 
