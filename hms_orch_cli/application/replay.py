@@ -11,9 +11,11 @@ from hms_orch_cli.errors import LogTampered
 from hms_orch_cli.event_store.batch import FOLDED_TO
 from hms_orch_cli.orchestrator.projection import DEFINITIONS, DISPATCHED, TOTALS, row_of
 from hms_orch_cli.ports import Content, Derived, DerivedTables, RunRow
+from hms_orch_cli.saga.changes import IllegalFactError
 from hms_orch_cli.saga.definition import Saga, saga_from
-from hms_orch_cli.saga.events import DEPLOYED, RUN_FACTS, UNDEPLOYED, from_data
-from hms_orch_cli.saga.machine import IllegalFactError, begin, evolve
+from hms_orch_cli.saga.encoding import from_data
+from hms_orch_cli.saga.event_types import DEPLOYED, RUN_FACTS, UNDEPLOYED
+from hms_orch_cli.saga.machine import begin, evolve
 from hms_orch_cli.saga.moment import from_rfc3339
 from hms_orch_cli.saga.state import Run, Status
 from hms_orch_cli.views.totals import Totals

@@ -11,7 +11,7 @@ from hms_orch_cli.errors import NotFound
 from hms_orch_cli.orchestrator.compiled import CompiledSaga, compile_saga
 from hms_orch_cli.ports import Event, Expressions, LogReader
 from hms_orch_cli.saga.definition import Saga, saga_from
-from hms_orch_cli.saga.events import DEPLOYED, RESERVED, UNDEPLOYED
+from hms_orch_cli.saga.event_types import DEPLOYED, RESERVED, UNDEPLOYED
 
 
 class Definitions:

@@ -18,7 +18,8 @@ from hms_orch_cli.orchestrator.projection import Projection
 from hms_orch_cli.orchestrator.requests import data_of
 from hms_orch_cli.orchestrator.runner import SOURCE, Runner
 from hms_orch_cli.ports import Clock, Event, LogReader
-from hms_orch_cli.saga.events import TYPES, EventRef, FilterFailed, Skipped
+from hms_orch_cli.saga.event_types import TYPES
+from hms_orch_cli.saga.events import EventRef, FilterFailed, Skipped
 from hms_orch_cli.saga.identity import run_id
 from hms_orch_cli.saga.inputs import Trigger
 from hms_orch_cli.saga.machine import begin

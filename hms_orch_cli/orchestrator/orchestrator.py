@@ -17,7 +17,8 @@ from hms_orch_cli.orchestrator.projection import DEFINITIONS, DISPATCHED, TOTALS
 from hms_orch_cli.orchestrator.requests import RequestWriter
 from hms_orch_cli.orchestrator.runner import Runner
 from hms_orch_cli.ports import Clock, Derived, DerivedTables, Expressions, Journal, LogReader, Observer, Participants
-from hms_orch_cli.saga.events import RUN_FACTS, RunFact
+from hms_orch_cli.saga.event_types import RUN_FACTS
+from hms_orch_cli.saga.events import RunFact
 from hms_orch_cli.saga.inputs import Input
 from hms_orch_cli.saga.outcome import Answer, Op, Verdict
 from hms_orch_cli.saga.state import PENDING, Phase, Run, Status

@@ -25,7 +25,9 @@ from hms_orch_cli.ports import Clock, Journal, NewEvent, Observer, Participants
 from hms_orch_cli.saga.commands import Begin, Check, Command, Poll, Send, Wake
 from hms_orch_cli.saga.decide import advance
 from hms_orch_cli.saga.due import due, is_announced
-from hms_orch_cli.saga.events import TYPES, RunFact, to_data
+from hms_orch_cli.saga.encoding import to_data
+from hms_orch_cli.saga.event_types import TYPES
+from hms_orch_cli.saga.events import RunFact
 from hms_orch_cli.saga.inputs import Attempt, CutOff, Input, Tick
 from hms_orch_cli.saga.machine import evolve
 from hms_orch_cli.saga.moment import rfc3339
@@ -161,7 +163,7 @@ class Runner:
         for command in owed:
             if isinstance(command, Wake):
                 wake_at = command.at if wake_at is None else min(wake_at, command.at)
-            elif not isinstance(command, Begin):
+            elif isinstance(command, Send | Poll | Check):
                 name = _name(command)
                 if name not in run.acting and not self._stopping:
                     run.acting.add(name)

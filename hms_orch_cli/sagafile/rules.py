@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from hms_orch_cli.errors import ExpressionError
 from hms_orch_cli.ports import Expressions
-from hms_orch_cli.saga.events import is_reserved
+from hms_orch_cli.saga.event_types import is_reserved
 from hms_orch_cli.sagafile import catalogue
 from hms_orch_cli.sagafile.addresses import check_address, check_path, check_service
 from hms_orch_cli.sagafile.findings import Path

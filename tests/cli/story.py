@@ -15,7 +15,9 @@ from hms_orch_cli.ports import Append, Derived, Event, NewEvent
 from hms_orch_cli.saga.commands import Begin
 from hms_orch_cli.saga.decide import advance
 from hms_orch_cli.saga.due import due
-from hms_orch_cli.saga.events import TYPES, EventRef, to_data
+from hms_orch_cli.saga.encoding import to_data
+from hms_orch_cli.saga.event_types import TYPES
+from hms_orch_cli.saga.events import EventRef
 from hms_orch_cli.saga.identity import run_id
 from hms_orch_cli.saga.inputs import Answered, Attempt, Input, Trigger
 from hms_orch_cli.saga.machine import begin
