@@ -41,6 +41,9 @@ from hms_orch_cli.saga.events import (
     Stuck,
 )
 
+SOURCE: Final = "hms-orch"
+"""CloudEvents `source` of the orchestrator's own events."""
+
 RESERVED: Final = ("saga.", "hitl.")
 """Types that begin so are the orchestrator's own and refused from outside."""
 
