@@ -78,7 +78,7 @@ class Alone:
         before = run.state
         run.state, facts = advance(before, happened, self._now())
         if facts:
-            self._append(Append(f"run/{before.id}", events_of(before, facts), before.version))
+            self._append(Append(f"run/{before.id}", events_of(before, facts, before.version), before.version))
 
     def _append(self, append: Append) -> None:
         (result,) = self._store.append([append])
@@ -94,5 +94,3 @@ def drive(use_case: Coroutine[Any, Any, Done]) -> Done:
         done: Done = end.value
         return done
     raise AssertionError("hands that hold the store alone wait for nothing")
-
-

@@ -4,6 +4,7 @@ orchestrator, or a command that holds the store alone (`alone.py`)."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final, NamedTuple, Protocol
 
 import orjson
@@ -202,10 +203,8 @@ def _decision(run: LiveRun, wish: Decide, output: Any) -> Decide:
 def _keys(told: str) -> list[str]:
     """The canonical keys that a person may mean: the JSON that was typed, else the text itself."""
     found: list[str] = []
-    try:
+    with suppress(ValueError, rfc8785.CanonicalizationError):  # no JSON: then it is the text of the key
         found.append(rfc8785.dumps(orjson.loads(told)).decode())
-    except (ValueError, rfc8785.CanonicalizationError):
-        pass  # no JSON: then it is the text of the key
     return [*found, rfc8785.dumps(told).decode()]
 
 

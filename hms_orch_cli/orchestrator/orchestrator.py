@@ -9,7 +9,6 @@ from typing import Any
 import orjson
 
 from hms_orch_cli.errors import HmsError
-
 from hms_orch_cli.orchestrator.answers import answered
 from hms_orch_cli.orchestrator.definition_pause import pause_append, resume_append
 from hms_orch_cli.orchestrator.definitions import Definitions, Pause
@@ -111,7 +110,7 @@ class Orchestrator:
             self.projection,
             self.waits,
             self._clock,
-            exists=self._exists,
+            exists=self.exists,
             offer=self._offer,
             too_deep=lambda saga, reason: self._appended(self.watch.too_deep(saga, reason)),
             looked_to=looked_to,
@@ -175,6 +174,18 @@ class Orchestrator:
         assert state.event is not None, "a run that has ended knows its event"  # noqa: S101
         anew = LiveRun(begin(state.saga, saga_id), run.compiled, run.trigger)
         self.runner.take(anew, Trigger(state.event, state.depth, redrive_of=state.id))
+
+    def exists(self, saga_id: str) -> bool:
+        """Whether there is a run of this id, in memory or in the log."""
+        return saga_id in self.runner.live or bool(self._reader.read(f"run/{saga_id}"))
+
+    def holder(self, key: str) -> str:
+        """The run that holds a lock, empty if none does."""
+        return self.waits.locks.holder(key)
+
+    async def decide_about_definition(self, item: str, decision: str, actor: str, note: str) -> None:
+        """Decides an item that is about a definition. Raises NotAllowed."""
+        await self.watch.decide(item, decision, actor, note)
 
     async def pause(self, saga: str, actor: str, note: str) -> None:
         """From now on the definition starts no run; its events wait in the log. Raises NotFound, NotAllowed."""
@@ -323,11 +334,7 @@ class Orchestrator:
     def _appended(self, appended: Awaitable[int] | None) -> None:
         """Something is on its way into the log that nobody waits for; if it does not arrive, nothing goes on."""
         if appended is not None:
-            task = asyncio.ensure_future(appended)
-            task.add_done_callback(lambda done: done.cancelled() or (done.exception() and self.fail(done.exception())))
-
-    def _exists(self, saga_id: str) -> bool:
-        return bool(self._reader.read(f"run/{saga_id}"))
+            asyncio.ensure_future(appended).add_done_callback(self._work_ended)
 
     def _arm_flush(self) -> None:
         if self._flush_timer is None:

@@ -285,8 +285,7 @@ class Runner:
     def _record(self, run: LiveRun, state: Run, facts: list[RunFact]) -> Awaitable[None]:
         """Puts facts on their way into the log; the returned awaitable ends when they are durable and known."""
         version = state.version - len(facts)
-        events = [_event(state, version + place, fact) for place, fact in enumerate(facts, 1)]
-        durable = self._journal.append(f"run/{state.id}", events, version)
+        durable = self._journal.append(f"run/{state.id}", events_of(state, facts, version), version)
         self._projection.fold(state, facts)  # behind the append: what is derived never claims more than was handed over
         return self._known(run, state, facts, durable)
 
@@ -337,6 +336,11 @@ def _sends(command: Command) -> TypeGuard[Send | Poll]:
 def _name(act: Act) -> tuple[type[Act], str, Op, int]:
     # The kind belongs to it: a check begins while the last poll of the same attempt may still be under way.
     return type(act), act.step, "call" if isinstance(act, Check) else act.op, act.attempt
+
+
+def events_of(run: Run, facts: Sequence[RunFact], version: int) -> list[NewEvent]:
+    """The events of a run's next facts; `version` is where its stream stands before them."""
+    return [_event(run, version + place, fact) for place, fact in enumerate(facts, 1)]
 
 
 def _event(run: Run, version: int, fact: RunFact) -> NewEvent:

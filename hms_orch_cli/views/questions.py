@@ -9,12 +9,16 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from hms_orch_cli.saga.attention import DECISIONS, REASON_LIMIT
+from hms_orch_cli.saga.event_types import TYPES
 from hms_orch_cli.saga.events import Completed, Failed, RunFact
 
 STREAM: Final = "hitl/"
 """What the streams of these items begin with."""
 
 QUEUED: Final = "hitl.queued"
+
+ENDS: Final = (TYPES[Completed], TYPES[Failed])
+"""The facts of runs that count."""
 
 
 class Question(NamedTuple):

@@ -185,7 +185,8 @@ class House:
 
     def events(self, kind: str | None = None) -> list[Event]:
         """The facts of all runs in the order of the log."""
-        return [e for e in self.store.scan() if e.type in RUN_FACTS and (kind is None or e.type == kind)]
+        of_runs = (e for e in self.store.scan() if e.type in RUN_FACTS and e.stream.startswith("run/"))
+        return [e for e in of_runs if kind in (None, e.type)]
 
     def kinds(self) -> list[str]:
         """Types of the facts, without `saga.`."""
