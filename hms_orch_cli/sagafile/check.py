@@ -12,7 +12,6 @@ from hms_orch_cli.ports import Expressions
 from hms_orch_cli.saga.definition import Saga, saga_from
 from hms_orch_cli.sagafile import catalogue
 from hms_orch_cli.sagafile.findings import FIRST, Finding
-from hms_orch_cli.sagafile.not_run import check_not_run
 from hms_orch_cli.sagafile.reader import Tree, read
 from hms_orch_cli.sagafile.rules import check_rules
 from hms_orch_cli.sagafile.schema import check_schema, shown
@@ -72,8 +71,6 @@ def check(
             continue
         seen += 1
         _check_document(tree, source, expressions, services, ids)
-        if not _has_error(source.findings[known:]):
-            check_not_run(tree, source)
         if not _has_error(source.findings[known:]):
             documents.append(Document(tree.value))
         known = len(source.findings)
