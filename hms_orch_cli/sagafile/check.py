@@ -16,6 +16,7 @@ from hms_orch_cli.sagafile.reader import Tree, read
 from hms_orch_cli.sagafile.rules import check_rules
 from hms_orch_cli.sagafile.schema import check_schema, shown
 from hms_orch_cli.sagafile.source import Source
+from hms_orch_cli.sagafile.waits import check_waits
 
 MAX_FINDINGS: Final = 100
 """Findings of one file; a file with more is broken in another way than they tell."""
@@ -103,6 +104,7 @@ def _check_document(
         return
     check_schema(tree, source)
     check_rules(tree, source, expressions, services)
+    check_waits(tree, source, expressions)
     name = tree.value.get("id")
     if isinstance(name, str):
         if name in ids:
