@@ -103,7 +103,8 @@ PLANS: dict[str, tuple[Ask, str]] = {
         "SEARCH runs USING INDEX runs_parked (due_at>?)",
     ),
     "oldest": (
-        lambda s: s.oldest_unfinished(),
+        lambda s: s.oldest_run(),
+        lambda s: s.oldest_run("items"),
         "SCAN runs USING INDEX runs_unfinished",
     ),
     "items": (
