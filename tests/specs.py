@@ -209,7 +209,7 @@ class Fact(NamedTuple):
     members: Mapping[str, Any]
 
 
-def fact(kind: type[RunFact], **members: Any) -> Fact:
+def fact(kind: type[RunFact], /, **members: Any) -> Fact:
     """A fact of this kind with these members, whatever the others are."""
     return Fact(kind, members)
 
