@@ -160,7 +160,9 @@ STEP_TABLE: Final[Mapping[tuple[Phase, type[RunFact]], Phase]] = {
     (_P.CHECKING, StepHeld): _P.HELD,
     (_P.RETRYING, StepHeld): _P.HELD,
     (_P.WAITING, StepHeld): _P.HELD,
+    (_P.HELD, StepHeld): _P.HELD,  # the output that a person gave cannot be read
     (_P.HELD, Decided): _P.RETRYING,
+    (_P.RETRYING, StepSkipped): _P.SKIPPED,  # its condition could not be told before
     (_P.HELD, StepSucceeded): _P.SUCCEEDED,
     (_P.HELD, StepSkipped): _P.SKIPPED,
     (_P.HELD, StepFailed): _P.FAILED,

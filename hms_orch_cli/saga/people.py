@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from hms_orch_cli.saga.answering import effect, fail
+from hms_orch_cli.saga.answering import effect, fail, word
 from hms_orch_cli.saga.attention import DECISIONS, REASON_LIMIT, close_all
 from hms_orch_cli.saga.definition import Step
 from hms_orch_cli.saga.events import (
@@ -136,8 +136,19 @@ def _consequence(run: Run, step: Step, item: HitlItem, happened: Decide, now: in
             return [StepSkipped(now, step.name, f"skipped by {happened.actor}")]
         case "compensate" if call is not None:
             kept = step._replace(on_exhausted="compensate")  # who was asked is not asked again
-            outcome = "unknown" if call.undo and not call.refused else "failed"
-            return [fail(run, kept, attempt, outcome, call.undo, call.reason, now, call.status, refused=call.refused)]
+            return [
+                fail(
+                    run,
+                    kept,
+                    attempt,
+                    word(call.unknown),
+                    call.undo,
+                    call.reason,
+                    now,
+                    call.status,
+                    refused=call.refused,
+                )
+            ]
         case "undone" if undo is not None:
             return [StepCompensated(now, step.name, undo.attempt)]
         case "abandon":

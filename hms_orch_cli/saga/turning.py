@@ -10,6 +10,7 @@ from hms_orch_cli.saga.events import RunFact, StepFailed
 from hms_orch_cli.saga.state import Phase, Run
 
 _TURNED_BACK = "given up: the run turned back"
+_ON_THE_WAY = (Phase.RETRYING, Phase.ACCEPTED, Phase.CHECKING)
 
 
 def end_waits(run: Run, now: int) -> Iterator[RunFact]:
@@ -19,9 +20,9 @@ def end_waits(run: Run, now: int) -> Iterator[RunFact]:
         if call.phase is Phase.WAITING:
             yield StepFailed(now, name, call.attempt, "failed", False, _TURNED_BACK)
         elif call.phase is Phase.HELD:
-            outcome = "unknown" if call.undo and not call.refused else "failed"
+            outcome = "unknown" if call.unknown else "failed"
             yield StepFailed(now, name, call.attempt, outcome, call.undo, call.reason, status, call.refused or None)
-        elif call.phase in (Phase.RETRYING, Phase.ACCEPTED, Phase.CHECKING) and hurries(run, name):
+        elif call.phase in _ON_THE_WAY and (hurries(run, name) or run.saga.steps[name].call is None):
             if run.cause == "step" and call.phase is Phase.CHECKING:
                 continue  # a question under way, no wait: it settles
             unknown = call.unknown or call.phase is not Phase.RETRYING

@@ -100,10 +100,10 @@ FACTS_BY_PHASE = {
     Phase.ACCEPTED: "step.started step.accepted step.doubted step.retrying step.succeeded step.failed step.held "
     "compensate step.compensated step.stuck hitl.decided",
     Phase.CHECKING: "step.retrying step.succeeded step.failed step.held",
-    Phase.RETRYING: "step.started step.waiting step.succeeded step.failed step.held "
+    Phase.RETRYING: "step.started step.skipped step.waiting step.succeeded step.failed step.held "
     "compensate step.compensated step.stuck hitl.decided",
     Phase.WAITING: "match.failed step.succeeded step.failed step.held",
-    Phase.HELD: "hitl.decided step.succeeded step.skipped step.failed",
+    Phase.HELD: "hitl.decided step.succeeded step.skipped step.failed step.held",
     Phase.STUCK: "hitl.decided step.compensated",
 }
 FACTS_BY_STATUS = {
