@@ -225,7 +225,7 @@ def _succeeded(step: Progress, fact: StepSucceeded, phase: Phase) -> Progress:
         False,
         step.spent,
         step.failures,
-        fact.event_seq or step.heard,
+        fact.event_seq or 0,
     )
     return tuple.__new__(Progress, after)  # as above
 

@@ -47,11 +47,11 @@ def begin_wait(step: Step, happened: Attempt, now: int) -> list[RunFact]:
 
 
 def on_heard(run: Run, happened: Heard, now: int) -> list[RunFact]:
-    """An event that matches; each counts at most once in a run."""
+    """An event that matches, behind the triggering one and in time; each counts at most once in a run."""
     before = run.calls.get(happened.step, PENDING)
     if run.status is not Status.RUNNING or run.paused or before.phase is not Phase.WAITING:
         return []
-    if has_heard(run, happened.event_seq):
+    if _is_over(before, now) or not _is_behind(run, happened.event_seq) or has_heard(run, happened.event_seq):
         return []
     step = run.saga.steps[happened.step]
     return effect(run, step, before.attempt, happened, now, event_seq=happened.event_seq)
@@ -62,7 +62,19 @@ def on_mismatched(run: Run, happened: Mismatched, now: int) -> list[RunFact]:
     before = run.calls.get(happened.step, PENDING)
     if run.status is not Status.RUNNING or before.phase is not Phase.WAITING or before.heard >= happened.event_seq:
         return []
+    if not _is_behind(run, happened.event_seq):
+        return []
     return [MatchFailed(now, happened.step, happened.event_seq, happened.reason)]
+
+
+def _is_over(step: Progress, now: int) -> bool:
+    """Whether a step has waited long enough."""
+    return bool(step.due_at) and now >= step.due_at
+
+
+def _is_behind(run: Run, event_seq: int) -> bool:
+    """Whether an event came after the triggering one."""
+    return run.event is not None and event_seq > run.event.seq
 
 
 def has_heard(run: Run, event_seq: int) -> bool:
@@ -75,7 +87,7 @@ def on_expired(run: Run, happened: Expired, now: int) -> list[RunFact]:
     before = run.calls.get(happened.step, PENDING)
     if run.status is not Status.RUNNING or run.paused or before.phase is not Phase.WAITING:
         return []
-    if not before.due_at or now < before.due_at:
+    if not _is_over(before, now):
         return []
     step = run.saga.steps[happened.step]
     waited = before.due_at - before.sent_at
