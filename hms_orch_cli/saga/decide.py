@@ -13,7 +13,7 @@ from hms_orch_cli.saga.answering import fail, on_answer, on_check, word
 from hms_orch_cli.saga.attention import REASON_LIMIT, next_question, reason_of_step
 from hms_orch_cli.saga.compensation import is_undone, needs_undo, next_undos
 from hms_orch_cli.saga.definition import Step
-from hms_orch_cli.saga.due import in_flight
+from hms_orch_cli.saga.due import holds_lock, in_flight
 from hms_orch_cli.saga.events import (
     Cancelled,
     Compensate,
@@ -102,7 +102,7 @@ def _on_attempt(run: Run, happened: Attempt, now: int) -> list[RunFact]:
     if happened.op == "compensate":
         return _on_undo_attempt(run, step, happened, now)
     before = run.calls.get(step.name, PENDING)
-    if run.paused or (run.status is not Status.RUNNING and before.phase is Phase.PENDING):
+    if run.paused or not holds_lock(run) or (run.status is not Status.RUNNING and before.phase is Phase.PENDING):
         return []
     cut_off = _sends(before)
     if not cut_off and before.phase not in (Phase.PENDING, Phase.RETRYING):
@@ -123,7 +123,7 @@ def _on_attempt(run: Run, happened: Attempt, now: int) -> list[RunFact]:
 
 def _on_undo_attempt(run: Run, step: Step, happened: Attempt, now: int) -> list[RunFact]:
     before = run.undos.get(step.name, PENDING)
-    if run.paused or run.status is not Status.COMPENSATING or in_flight(run):
+    if run.paused or not holds_lock(run) or run.status is not Status.COMPENSATING or in_flight(run):
         return []
     if step.compensate is None or not needs_undo(step, run.calls.get(step.name, PENDING)):
         return []

@@ -31,10 +31,12 @@ def due(run: Run, now: int) -> list[Command]:
         if deadline is not None:
             owed.append(Wake(deadline))
     elif run.status is Status.COMPENSATING:
-        if in_flight(run) or run.paused:
+        if run.paused:
             _under_way(run, now, owed)
         elif not holds_lock(run):
             _lock(run, owed)
+        elif in_flight(run):
+            _under_way(run, now, owed)
         else:
             for step in next_undos(run.saga.body, run.calls, run.undos):
                 _owe(step, "compensate", run.undos.get(step.name, PENDING), now, owed)

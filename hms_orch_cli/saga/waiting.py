@@ -9,7 +9,7 @@ from hms_orch_cli.saga.events import Compensating, LockAcquired, LockQueued, Mat
 from hms_orch_cli.saga.inputs import Answered, Asked, Attempt, Expired, Granted, Heard, Mismatched, Tick
 from hms_orch_cli.saga.machine import fold
 from hms_orch_cli.saga.outcome import Op, Verdict
-from hms_orch_cli.saga.state import PENDING, Phase, Progress, Run, Status
+from hms_orch_cli.saga.state import PENDING, Claim, Phase, Progress, Run, Status
 from hms_orch_cli.saga.turning import end_waits
 
 
@@ -29,9 +29,11 @@ def on_asked(run: Run, happened: Asked, now: int) -> list[RunFact]:
 
 
 def on_granted(run: Run, happened: Granted, now: int) -> list[RunFact]:
-    """The run's turn has come."""
+    """The run's turn has come; too late if its wait is over."""
     if run.claim is None or not run.claim.waits or run.status not in (Status.RUNNING, Status.COMPENSATING):
         return []
+    if (over := _lock_wait_over(run, run.claim, now)) is not None:
+        return [over]
     return [LockAcquired(now, run.claim.key, happened.fence, now - run.claim.since)]
 
 
@@ -109,14 +111,22 @@ def on_tick(run: Run, happened: Tick, now: int) -> list[RunFact]:
         facts += _late(run, run.saga.steps[name], "compensate", progress, now)
     if run.status is not Status.RUNNING or run.paused:
         return facts
-    deadline, lock_wait = deadline_of(run), lock_wait_ends(run)
+    deadline, turned = deadline_of(run), None
     if deadline is not None and now >= deadline:
         turned = Compensating(now, "deadline", f"not done within {run.saga.deadline_ms} ms")
-    elif lock_wait is not None and run.claim is not None and now >= lock_wait:
-        turned = Compensating(now, "lock", f"waited {now - run.claim.since} ms for lock {run.claim.key}")
-    else:
+    elif run.claim is not None:
+        turned = _lock_wait_over(run, run.claim, now)
+    if turned is None:
         return facts
     return [*facts, turned, *end_waits(fold(run, [*facts, turned]), now)]
+
+
+def _lock_wait_over(run: Run, claim: Claim, now: int) -> Compensating | None:
+    """The turn back of a run that has stood in line long enough."""
+    ends = lock_wait_ends(run)
+    if ends is None or now < ends or run.status is not Status.RUNNING or run.paused:
+        return None
+    return Compensating(now, "lock", f"waited {now - claim.since} ms for lock {claim.key}")
 
 
 def _late(run: Run, step: Step, op: Op, progress: Progress, now: int) -> list[RunFact]:
