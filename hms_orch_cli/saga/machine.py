@@ -110,6 +110,7 @@ RUN_TABLE: Final[Mapping[tuple[Status, type[RunFact]], Status]] = {
     (_RUNNING, Resumed): _RUNNING,
     (_TURNED, Paused): _TURNED,
     (_TURNED, Resumed): _TURNED,
+    (_STUCK, Resumed): _STUCK,  # paused, and then an undo in flight was refused
     (_RUNNING, Abandoned): Status.ABANDONED,
     (_TURNED, Abandoned): Status.ABANDONED,
     (_STUCK, Abandoned): Status.ABANDONED,

@@ -25,7 +25,7 @@ from hms_orch_cli.saga.events import (
 from hms_orch_cli.saga.inputs import Abandon, Cancel, Decide, Input, Pause, Redrive, Released, Resume
 from hms_orch_cli.saga.machine import evolve, fold
 from hms_orch_cli.saga.state import HitlItem, Run, Status
-from hms_orch_cli.saga.turning import end_waits
+from hms_orch_cli.saga.turning import turn_back
 
 REDRIVABLE = (Status.FAILED, Status.CANCELLED, Status.ABANDONED)
 _GOING_ON = (Status.RUNNING, Status.COMPENSATING)
@@ -70,9 +70,9 @@ def _objection_to_decision(run: Run, name: str, decision: str, now: int) -> str:
 
 def on_cancel(run: Run, happened: Cancel, now: int) -> list[RunFact]:
     """The run turns back; one that was paused goes on to do so."""
-    turned = Compensating(now, "cancel", happened.reason[:REASON_LIMIT], happened.actor or None)
     resumed: list[RunFact] = [Resumed(now, happened.actor, "cancelled")] if run.paused else []
-    return [*resumed, turned, *end_waits(fold(run, [*resumed, turned]), now)]
+    turn = Compensating(now, "cancel", happened.reason[:REASON_LIMIT], happened.actor or None)
+    return [*resumed, *turn_back(fold(run, resumed), turn)]
 
 
 def on_abandon(run: Run, happened: Abandon, now: int) -> list[RunFact]:
@@ -87,7 +87,7 @@ def on_pause(run: Run, happened: Pause, now: int) -> list[RunFact]:
 
 
 def on_resume(run: Run, happened: Resume, now: int) -> list[RunFact]:
-    """The run goes on; a deadline that has passed takes effect with the next look at the clock."""
+    """The run goes on. Past its deadline it is owed nothing but the look at the clock that turns it back."""
     return [Resumed(now, happened.actor, happened.note)]
 
 

@@ -10,7 +10,7 @@ from hms_orch_cli.saga.inputs import Answered, Asked, Attempt, Expired, Granted,
 from hms_orch_cli.saga.machine import fold
 from hms_orch_cli.saga.outcome import Op, Verdict
 from hms_orch_cli.saga.state import PENDING, Claim, Phase, Progress, Run, Status
-from hms_orch_cli.saga.turning import end_waits
+from hms_orch_cli.saga.turning import turn_back
 
 
 def on_asked(run: Run, happened: Asked, now: int) -> list[RunFact]:
@@ -20,12 +20,12 @@ def on_asked(run: Run, happened: Asked, now: int) -> list[RunFact]:
         return []
     turned = run.status is Status.COMPENSATING
     if happened.error and not turned:
-        return [Compensating(now, "key", f"lock: {happened.error}")]
+        return turn_back(run, Compensating(now, "key", f"lock: {happened.error}"))
     if happened.fence:
         return [LockAcquired(now, happened.key, happened.fence, 0)]
     if lock.on_conflict == "wait" or turned:  # what is to be undone is undone under the lock, however long that takes
         return [LockQueued(now, happened.key, happened.holder)]
-    return [Compensating(now, "lock", f"lock {happened.key} is held by run {happened.holder}")]
+    return turn_back(run, Compensating(now, "lock", f"lock {happened.key} is held by run {happened.holder}"))
 
 
 def on_granted(run: Run, happened: Granted, now: int) -> list[RunFact]:
@@ -33,7 +33,7 @@ def on_granted(run: Run, happened: Granted, now: int) -> list[RunFact]:
     if run.claim is None or not run.claim.waits or run.status not in (Status.RUNNING, Status.COMPENSATING):
         return []
     if (over := _lock_wait_over(run, run.claim, now)) is not None:
-        return [over]
+        return turn_back(run, over)
     return [LockAcquired(now, run.claim.key, happened.fence, now - run.claim.since)]
 
 
@@ -111,14 +111,12 @@ def on_tick(run: Run, happened: Tick, now: int) -> list[RunFact]:
         facts += _late(run, run.saga.steps[name], "compensate", progress, now)
     if run.status is not Status.RUNNING or run.paused:
         return facts
-    deadline, turned = deadline_of(run), None
+    deadline, turn = deadline_of(run), None
     if deadline is not None and now >= deadline:
-        turned = Compensating(now, "deadline", f"not done within {run.saga.deadline_ms} ms")
+        turn = Compensating(now, "deadline", f"not done within {run.saga.deadline_ms} ms")
     elif run.claim is not None:
-        turned = _lock_wait_over(run, run.claim, now)
-    if turned is None:
-        return facts
-    return [*facts, turned, *end_waits(fold(run, [*facts, turned]), now)]
+        turn = _lock_wait_over(run, run.claim, now)
+    return facts if turn is None else [*facts, *turn_back(fold(run, facts), turn)]
 
 
 def _lock_wait_over(run: Run, claim: Claim, now: int) -> Compensating | None:

@@ -189,6 +189,15 @@ def test_a_retry_that_was_granted_ends_with_the_turn_back_of_a_sibling_if_it_onl
     ).owes(Begin("c", "call"))
 
 
+def test_a_step_that_never_began_does_not_begin_after_the_turn_back() -> None:
+    saga = saga_of(group(step("a"), step("b", onExhausted="hitl")))
+    story = given(saga, started, begun("a"), Attempt("b", "call", error="when: no such key"), decides("retry"))
+    story.when(answers("a", 409)).then(
+        fact(StepFailed, step="a"), fact(Compensating), fact(StepFailed, step="b", attempt=0), fact(Failed)
+    )
+    story.when(Attempt("b", "call", skip=True)).then_nothing()
+
+
 # -- done, skip, compensate
 
 

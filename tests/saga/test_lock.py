@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hms_orch_cli.saga.commands import Acquire, Begin, Send, Wake
+from hms_orch_cli.saga.definition import Saga
 from hms_orch_cli.saga.due import due
 from hms_orch_cli.saga.events import (
     Abandoned,
@@ -15,6 +16,7 @@ from hms_orch_cli.saga.events import (
     LockQueued,
     LockReleased,
     Queued,
+    StepFailed,
     StepStarted,
     StepStuck,
     Stuck,
@@ -225,6 +227,22 @@ def test_a_redriven_run_asks_for_the_lock_anew_before_anything_begins() -> None:
     story.when(begun("ship")).then_nothing().when(in_line("run-5")).then(fact(LockQueued, holder="run-5")).owes()
     story.when(granted(20)).then(fact(LockAcquired, fence=20)).owes(Send("ship", "call", 1))
     story.when(begun("ship")).then(fact(StepStarted, interrupted=True))
+
+
+NO_LOCK: list[tuple[Saga, Happening, str]] = [
+    (PROUD, in_line("run-5"), "lock"),
+    (BRIEF, [in_line("run-5"), tick(5_000)], "lock"),
+    (BRIEF, [in_line("run-5"), later(5_000), granted()], "lock"),
+    (ORDER, Asked(error="the key is null"), "key"),
+]
+
+
+@pytest.mark.parametrize(("saga", "happened", "cause"), NO_LOCK)
+def test_a_redriven_run_that_gets_no_lock_makes_no_call(saga: Saga, happened: Happening, cause: str) -> None:
+    story = given(saga, started, locked(8), begun("pay"), answers("pay", 409), redrives).owes(Acquire())
+    story.when(happened).then(
+        fact(Compensating, cause=cause), fact(StepFailed, step="pay", undo=False), fact(Failed, cause=cause)
+    )
 
 
 def test_what_a_redriven_run_had_done_is_undone_under_the_lock_however_long_that_takes() -> None:

@@ -114,7 +114,7 @@ FACTS_BY_STATUS = {
     Status.COMPENSATING: "lock.queued lock.acquired lock.released step.started step.accepted step.doubted "
     "step.retrying step.succeeded step.failed compensate step.compensated step.stuck failed cancelled stuck "
     "hitl.queued hitl.decided hitl.closed paused resumed abandoned",
-    Status.STUCK: "lock.released hitl.decided hitl.closed abandoned",
+    Status.STUCK: "lock.released hitl.decided hitl.closed resumed abandoned",
     Status.FAILED: "redriven replaced",
     Status.CANCELLED: "redriven replaced",
     Status.ABANDONED: "redriven replaced",
