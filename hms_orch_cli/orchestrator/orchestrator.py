@@ -102,8 +102,8 @@ class Orchestrator:
     def start(self) -> None:
         """Folds the tail of the log and lets every unfinished run go on. Runs that only a person, an event, a callback
         or a far time moves stay where they are until then."""
-        tail = self._fold_tail(self._tables.folded_to(), self._reader.last_seq())
-        looked_to = self._looked_to(tail)
+        head = self._reader.last_seq()
+        tail = self._fold_tail(self._tables.folded_to(), head)
         dispatcher = Dispatcher(
             self._reader,
             self.definitions,
@@ -115,7 +115,7 @@ class Orchestrator:
             exists=self.exists,
             offer=self._offer,
             too_deep=lambda saga, reason: self._appended(self.watch.too_deep(saga, reason)),
-            looked_to=looked_to,
+            looked_to=head,  # the mark of how far the log was dispatched may be of any earlier moment
         )
         self._dispatcher = dispatcher
         self.gate.on_room = dispatcher.wake
@@ -268,19 +268,11 @@ class Orchestrator:
             self._journal.derive(Derived(rows, self.projection.marks()))
         return runs
 
-    def _looked_to(self, tail: Mapping[str, Run]) -> int:
-        """The last event that may have met the definitions although the mark does not say so. What it started, or what
-        refused it, is in the tail, or in the rows (the newest row has the last event), or, where the tables were
-        rewritten from the log alone, it is the very next event behind the mark."""
-        begun = [run.event.seq for run in tail.values() if run.event is not None]
-        newest = [row.event_seq for row in self._tables.run_rows(limit=1)]
-        return max(*begun, *newest, self.projection.dispatched + 1, 0)
-
     def _restore_waits(self, tail: Mapping[str, Run]) -> None:
         """Locks and listeners as the log has them."""
         claims = [
             Claimed(row.lock_key or "", row.event_seq, row.saga_id, row.fence or 0)
-            for row in self._rows(having="lock")
+            for row in self._rows(unfinished=True, having="lock")
             if row.saga_id not in tail
         ]
         claims += [
@@ -289,7 +281,7 @@ class Orchestrator:
             if run.claim is not None and run.event is not None and not run.status.ended and not run.claim.released
         ]
         self.waits.locks.restore(claims, self.projection.totals.fence)
-        for row in self._rows(having="awaits"):
+        for row in self._rows(unfinished=True, having="awaits"):
             for event_type in orjson.loads(row.awaits or "[]") if row.saga_id not in tail else ():
                 self.waits.listeners.add(event_type, row.saga_id)
 
