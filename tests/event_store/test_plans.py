@@ -106,6 +106,10 @@ PLANS: dict[str, tuple[Ask, str]] = {
         lambda s: s.oldest_unfinished(),
         "SCAN runs USING INDEX runs_unfinished",
     ),
+    "unfinished by revision": (
+        lambda s: s.count_by_revision(),
+        "SCAN runs USING INDEX runs_unfinished; USE TEMP B-TREE FOR GROUP BY",
+    ),
     "items": (
         lambda s: s.run_rows(having="items"),
         "SCAN runs USING INDEX runs_with_items",
