@@ -135,6 +135,11 @@ def test_the_files_that_the_rooms_name_exist() -> None:
                 assert any((ROOT / "hms_orch_cli" / name / file).is_file() for name in words(room)), file
 
 
+def test_every_file_of_the_middle_has_its_line() -> None:
+    told = [word for row in rows(section(document("architecture.md"), "## Inside saga")) for word in words(row[0])]
+    assert sorted(told) == sorted({path.name for path in (ROOT / "hms_orch_cli/saga").glob("*.py")} - {"__init__.py"})
+
+
 def test_the_metrics_page_names_every_metric() -> None:
     """The families of the exposition, but those of the process itself."""
     from hms_orch_cli.dashboard import metrics
