@@ -279,7 +279,7 @@ class Orchestrator:
         """Locks and listeners as the log has them."""
         claims = [
             Claimed(row.lock_key or "", row.event_seq, row.saga_id, row.fence or 0)
-            for row in self._rows(having="lock")
+            for row in self._rows(unfinished=True, having="lock")
             if row.saga_id not in tail
         ]
         claims += [
@@ -288,7 +288,7 @@ class Orchestrator:
             if run.claim is not None and run.event is not None and not run.status.ended and not run.claim.released
         ]
         self.waits.locks.restore(claims, self.projection.totals.fence)
-        for row in self._rows(having="awaits"):
+        for row in self._rows(unfinished=True, having="awaits"):
             for event_type in orjson.loads(row.awaits or "[]") if row.saga_id not in tail else ():
                 self.waits.listeners.add(event_type, row.saga_id)
 

@@ -104,8 +104,11 @@ PLANS: dict[str, tuple[Ask, str]] = {
     ),
     "oldest": (
         lambda s: s.oldest_run(),
-        lambda s: s.oldest_run("items"),
         "SCAN runs USING INDEX runs_unfinished",
+    ),
+    "oldest with an item": (
+        lambda s: s.oldest_run("items"),
+        "SCAN runs USING INDEX runs_with_items",
     ),
     "items": (
         lambda s: s.run_rows(having="items"),
