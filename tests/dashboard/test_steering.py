@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import httpx
@@ -274,3 +275,36 @@ async def test_the_run_list_goes_page_by_page(house: House) -> None:
         pages.append([run["event"]["id"] for run in page])
         query = f"limit=2&before={page[-1]['sagaId']}"
     assert pages == [["e4", "e3"], ["e2", "e1"], ["e0"]]
+
+
+async def test_a_callback_forged_replayed_or_late_changes_nothing(house: House) -> None:
+    run = await run_of(house, ship=LATER)
+    report = {"outcome": "success", "result": {"n": 1}}
+    token = house.callback(run, "ship")
+    forged = token[:-4] + ("AAAA" if token[-4:] != "AAAA" else "BBBB")
+    await refused(house, forged, 404, report)
+    await refused(house, house.callback(run, "nix"), 409, report)
+    assert (await house.client.post(token, json=report)).status_code == 204
+    await house.settle()
+    length = house.store.last_seq()
+    assert (await house.client.post(token, json={"outcome": "failed"})).status_code == 204
+    assert house.store.last_seq() == length
+
+
+async def test_a_callback_after_the_run_was_cancelled_is_late(house: House) -> None:
+    run = await run_of(house, pay=LATER)
+    await house.client.post(f"/v1/sagas/{run}/cancel")
+    await house.settle()
+    await refused(house, house.callback(run, "pay"), 409, {"outcome": "success"})
+
+
+async def test_an_approval_that_has_expired_is_decided_by_nobody(house: House) -> None:
+    approval = "id: a.v1\ntrigger: order.placed\nsteps:\n  - {name: ok, approval: {prompt: Ok?, ttlMs: 1}}\n"
+    run = await run_of(house, approval)
+    for _ in range(10_000):  # until the clock has moved on, and what follows is durable
+        if house.orchestrator.run(run).state.status.ended:
+            break
+        await asyncio.sleep(0.001)
+    await house.settle()
+    problem = await refused(house, f"/v1/hitl/{run}.1", 409, {"decision": "approve", "note": "late"})
+    assert f"item {run}.1 is closed: nobody decided in time" in problem["detail"]
