@@ -108,17 +108,14 @@ class Operations:
         """Lets an ended run go on, or starts it anew if it has undone something. Raises NotFound, NotAllowed: also if
         another revision is deployed by now, unless `keep_revision`."""
         run = self._hands.run(saga_id)
-        wish = Redrive(actor, note[:REASON_LIMIT])
+        anew = redrive_id(run.state) if run.state.undos else None
+        wish = Redrive(actor, note[:REASON_LIMIT], anew)
         self._object(run, wish)
         self._same_revision(run.state, keep_revision)
-        if not run.state.undos:
-            await self._hands.tell(run, wish)
-            return Redriven(saga_id, None)
-        anew = redrive_id(run.state)
-        if not self._hands.exists(anew):
+        if anew is not None and not self._hands.exists(anew):
             self._hands.start_anew(run, anew)
-        await self._hands.tell(run, wish._replace(by=anew))
-        return Redriven(anew, saga_id)
+        await self._hands.tell(run, wish)
+        return Redriven(saga_id, None) if anew is None else Redriven(anew, saga_id)
 
     async def release(self, key: str, actor: str, note: str) -> Run:
         """Takes a lock from the run that holds it; `key` is JSON, or, if it is none, the text that is the key. Raises
@@ -135,13 +132,14 @@ class Operations:
     async def decide(self, item: str, decision: str, actor: str, note: str, output: Any = MISSING) -> Run | None:
         """Decides an open item; the run after it, None for an item about a definition. Raises NotFound, NotAllowed."""
         _need(note, "decide")
+        note = note[:REASON_LIMIT]
         saga_id = item.rpartition(".")[0]
         if output is not MISSING and decision not in ("done", "approve"):
             raise NotAllowed(f"{decision!r} takes no output", "only done and approve do")
         if not self._hands.exists(saga_id):
             if not self._reader.read(f"hitl/{saga_id}"):
                 raise NotFound(f"there is no item {item}", "hms-orch hitl list shows the open items")
-            await self._hands.decide_about_definition(item, decision, actor, note[:REASON_LIMIT])
+            await self._hands.decide_about_definition(item, decision, actor, note)
             return None
         run = self._hands.run(saga_id)
         if item not in run.state.items:
@@ -202,7 +200,7 @@ def _decision(run: LiveRun, wish: Decide, output: Any) -> Decide:
         raise NotAllowed(f"the output does not fit step {item.step}: {error}", "give what the step reads with --output")
     if answer is not None and kept is None and mapping is None:
         raise NotAllowed(
-            f"the output is too large for the log: it keeps {KEPT_BYTES} bytes, and no deep nesting",
+            f"the output is too large for the log: it keeps {KEPT_BYTES} bytes",
             "give what later steps read, and no more",
         )
     return wish._replace(answer=kept, output=mapping, summary=summary)
