@@ -230,26 +230,22 @@ async def test_the_end_of_another_saga_is_an_event_like_any_other() -> None:
 
 
 async def test_what_was_read_ahead_without_runs_is_read_again_once_somebody_listens_to_them() -> None:
-    """A page of arrivals waits for room; meanwhile a run begins to wait for what another one records."""
-    doors = Doors("first", "second")
+    """A page of arrivals waits for room; meanwhile a run begins to wait for what another one has recorded before."""
+    doors = Doors("first")
     waits = content(step("a"), awaits(event="saga.completed", match='event.data.saga == "two"'), id="one", trigger="go")
     house = House(waits, content(step("b"), id="two", trigger="go.two"), services=Services(doors))
-    house.publish("first", kind="go")
-    house.publish("second", kind="go.two")
-    house.publish("n1", "n2", kind="nobody.wants.it")
-    process = house.up(calls=2)
-    await until(lambda: len(house.services.calls) == 2)
-    assert not process.orchestrator.gate.has_room
-    assert process.orchestrator._dispatcher is not None
-    assert process.orchestrator._dispatcher._page, "two arrivals wait for room"
-    has_room = Gate.has_room
+    process = house.up()
+    dispatcher = process.orchestrator._dispatcher
+    assert dispatcher is not None
+    await process.publish("first", kind="go")
+    await process.publish("second", kind="go.two")
+    await until(lambda: "completed" in house.kinds() and dispatcher.is_idle)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Gate, "has_room", False)  # as if others were in line
+        patch.setattr(Gate, "has_room", False)  # as if others stood in line
+        await process.publish("n1", kind="nobody.wants.it")
+        await until(lambda: dispatcher._page)
         doors.open("first")
         await until(lambda: "step.waiting" in house.kinds())
-        doors.open("second")
-        await until(lambda: "completed" in house.kinds())
-    assert Gate.has_room is has_room
     process.orchestrator.wake()
     await process.until_idle()
     await process.stop()
