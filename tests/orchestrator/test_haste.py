@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -147,6 +148,44 @@ async def test_a_definition_paused_and_resumed_between_two_events_loses_none() -
     await process.stop()
     assert house.states() == ["COMPLETED"] * 5
     assert sorted(event_id(request) for request in house.services.calls) == [f"e{n}" for n in range(5)]
+    house.prove()
+
+
+@pytest.mark.parametrize("crash", [True, False])
+async def test_an_event_that_passes_between_a_resumption_in_the_log_and_in_memory_is_not_lost(crash: bool) -> None:
+    house = House(content(step("a")))
+    process = house.up()
+    await process.ask.pause_definition("shop.order.v1", "eve")
+    append, heard = process.journal.append, asyncio.Event()
+
+    def slow(stream: str, *rest: Any) -> Any:
+        appended = append(stream, *rest)
+
+        async def late() -> int:
+            seq = await appended
+            await heard.wait()
+            return seq
+
+        return late() if stream.startswith("pause/") else appended
+
+    process.journal.append = slow  # type: ignore[method-assign]
+    resumed = asyncio.ensure_future(process.ask.resume_definition("shop.order.v1", "eve"))
+    await until(lambda: any(e.stream.startswith("pause/") and e.version == 2 for e in house.store.scan()))
+    await process.publish("e1")
+    await process.until_idle()
+    assert house.ids() == []
+    if crash:
+        process.orchestrator.projection.flush()
+        await until(lambda: house.store.mark("dispatched") == str(house.store.last_seq()))
+        await process.crash()
+        resumed.cancel()
+    else:
+        heard.set()
+        await resumed
+        await process.until_idle()
+        await process.stop()
+    await house.run()
+    assert house.states() == ["COMPLETED"]
     house.prove()
 
 

@@ -150,11 +150,7 @@ async def test_one_alarm_after_the_other() -> None:
     process = house.up()
     await until(lambda: len(house.events("saga.failed")) == 5)
     await process.stop()
-    due = [
-        from_rfc3339(data["dueAt"]) if isinstance(data["dueAt"], str) else data["dueAt"]
-        for data in house.told("saga.step.waiting")
-    ]
-    assert all((row.ended_at or 0) >= at for row, at in zip(house.rows(), due, strict=True))
+    assert all((row.ended_at or 0) >= row.started_at + HOUR for row in house.rows())
     house.prove()
 
 

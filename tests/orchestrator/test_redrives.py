@@ -6,12 +6,14 @@ from contextlib import suppress
 
 import pytest
 
+from hms_orch_cli.application.alone import Alone
 from hms_orch_cli.errors import NotAllowed, StoreFailed
 from hms_orch_cli.ports import CallRequest
+from hms_orch_cli.saga.identity import redrive_id
 from hms_orch_cli.saga.outcome import Answer
 
 from ..specs import step
-from .house import SAGA, House, Mains, Services, content, ok, said
+from .house import CEL, SAGA, House, Mains, Services, content, ok, said
 
 IN_PLACE = content(step("pay", compensate=None), step("ship"))
 ANEW = content(step("pay"), step("ship"))
@@ -77,6 +79,21 @@ async def test_what_has_undone_something_is_started_anew(up: bool) -> None:
     ]
     with pytest.raises(NotAllowed, match=f"anew already, as {redriven.saga_id}"):
         house.ask(lambda people: people.redrive(saga_id, "ann"))
+    house.prove()
+
+
+async def test_what_was_started_anew_and_not_noted_is_not_started_twice() -> None:
+    """The power went out between the two."""
+    house, saga_id = await failed(ANEW)
+    hands = Alone(house.store, lambda: CEL, house.clock.now_ms)
+    run = hands.run(saga_id)
+    hands.start_anew(run, redrive_id(run.state))
+    await house.run()
+    redriven = house.ask(lambda people: people.redrive(saga_id, "eve"))
+    await house.run()
+    assert sorted(house.states()) == ["COMPLETED", "FAILED"]
+    assert len(house.told("saga.started", redriven.saga_id)) == 1
+    assert len(house.told("saga.replaced")) == 1
     house.prove()
 
 
