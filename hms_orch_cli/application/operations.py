@@ -108,17 +108,14 @@ class Operations:
         """Lets an ended run go on, or starts it anew if it has undone something. Raises NotFound, NotAllowed: also if
         another revision is deployed by now, unless `keep_revision`."""
         run = self._hands.run(saga_id)
-        wish = Redrive(actor, note[:REASON_LIMIT])
+        anew = redrive_id(run.state) if run.state.undos else None
+        wish = Redrive(actor, note[:REASON_LIMIT], anew)
         self._object(run, wish)
         self._same_revision(run.state, keep_revision)
-        if not run.state.undos:
-            await self._hands.tell(run, wish)
-            return Redriven(saga_id, None)
-        anew = redrive_id(run.state)
-        if not self._hands.exists(anew):
+        if anew is not None and not self._hands.exists(anew):
             self._hands.start_anew(run, anew)
-        await self._hands.tell(run, wish._replace(by=anew))
-        return Redriven(anew, saga_id)
+        await self._hands.tell(run, wish)
+        return Redriven(saga_id, None) if anew is None else Redriven(anew, saga_id)
 
     async def release(self, key: str, actor: str, note: str) -> Run:
         """Takes a lock from the run that holds it; `key` is JSON, or, if it is none, the text that is the key. Raises
