@@ -123,6 +123,8 @@ def test_the_words_of_the_field_are_in_the_table() -> None:
         *("event store", "saga", "step", "compensation", "participant", "orchestrator", "run", "revision", "trigger"),
         *("filter", "retry", "outcome table", "idempotency key", "JWT", "JWKS", "callback", "address book", "bus"),
         *("metrics", "dashboard", "replay", "hash chain", "lock file", "CEL", "schema", "undo", "secret", "backup"),
+        *("lock", "fencing token", "await", "approval", "HITL", "decision", "pause", "redrive", "explain", "plan"),
+        *("cancel", "abandon"),
     }
 
 

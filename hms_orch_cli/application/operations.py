@@ -12,7 +12,7 @@ import rfc8785
 
 from hms_orch_cli.application.deploy import standing
 from hms_orch_cli.errors import NotAllowed, NotFound
-from hms_orch_cli.orchestrator.answers import mapped
+from hms_orch_cli.orchestrator.answers import KEPT_BYTES, mapped
 from hms_orch_cli.orchestrator.live_run import LiveRun
 from hms_orch_cli.ports import LogReader
 from hms_orch_cli.saga.attention import REASON_LIMIT
@@ -132,20 +132,21 @@ class Operations:
     async def decide(self, item: str, decision: str, actor: str, note: str, output: Any = MISSING) -> Run | None:
         """Decides an open item; the run after it, None for an item about a definition. Raises NotFound, NotAllowed."""
         _need(note, "decide")
+        note = note[:REASON_LIMIT]
         saga_id = item.rpartition(".")[0]
         if output is not MISSING and decision not in ("done", "approve"):
             raise NotAllowed(f"{decision!r} takes no output", "only done and approve do")
         if not self._hands.exists(saga_id):
             if not self._reader.read(f"hitl/{saga_id}"):
                 raise NotFound(f"there is no item {item}", "hms-orch hitl list shows the open items")
-            await self._hands.decide_about_definition(item, decision, actor, note[:REASON_LIMIT])
+            await self._hands.decide_about_definition(item, decision, actor, note)
             return None
         run = self._hands.run(saga_id)
         if item not in run.state.items:
             self._refuse_closed(saga_id, item)
-        wish = _decision(run, Decide(item, decision, actor, note), output)
+        wish = Decide(item, decision, actor, note)
         self._object(run, wish)
-        return await self._hands.tell(run, wish)
+        return await self._hands.tell(run, _decision(run, wish, output))
 
     async def _wish(self, saga_id: str, wish: Input) -> Run:
         run = self._hands.run(saga_id)
@@ -187,9 +188,9 @@ class Operations:
 
 def _decision(run: LiveRun, wish: Decide, output: Any) -> Decide:
     """The decision with what it makes of the step's output."""
-    item = run.state.items.get(wish.item)
-    if item is None or wish.decision not in ("done", "approve"):
+    if wish.decision not in ("done", "approve"):
         return wish
+    item = run.state.items[wish.item]
     answer = output
     if output is MISSING:
         approval = {"decision": wish.decision, "actor": wish.actor, "note": wish.note}
@@ -197,6 +198,11 @@ def _decision(run: LiveRun, wish: Decide, output: Any) -> Decide:
     kept, mapping, summary, error = mapped(run.state, run.trigger, run.compiled.steps[item.step], answer)
     if error:
         raise NotAllowed(f"the output does not fit step {item.step}: {error}", "give what the step reads with --output")
+    if answer is not None and kept is None and mapping is None:
+        raise NotAllowed(
+            f"the output is too large for the log: it keeps {KEPT_BYTES} bytes",
+            "give what later steps read, and no more",
+        )
     return wish._replace(answer=kept, output=mapping, summary=summary)
 
 

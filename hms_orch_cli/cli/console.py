@@ -103,16 +103,27 @@ class LiveConsole:
         from rich.text import Text
 
         now = time.time() * 1000
+        moving = [run for run in self._runs.values() if not _rests(run)]
         frame = SPINNER[int(now / FRAME_MS) % len(SPINNER)]
         shown: list[Any] = []
-        for run in list(self._runs.values())[:SHOWN_RUNS]:
+        for run in moving[:SHOWN_RUNS]:
             doing = ", ".join(_doing(run)) or run.status.value.lower()
             elapsed = duration(max(0.0, now - run.started_at))
             shown.append(Text.assemble((frame, "cyan"), (f" {run.saga.id}  {doing}  {elapsed}", "dim")))
-        more = len(self._runs) - SHOWN_RUNS
+        more, resting = len(moving) - SHOWN_RUNS, len(self._runs) - len(moving)
         if more > 0:
             shown.append(Text(f"  and {more} more", style="dim"))
+        if resting:
+            shown.append(Text(f"  {resting} waiting for a lock, an event or a person", style="dim"))
         return Group(*shown)
+
+
+def _rests(run: Run) -> bool:
+    """Whether the run waits for something else than its own calls."""
+    if run.paused or (run.claim is not None and run.claim.waits):
+        return True
+    phases = {call.phase for call in run.calls.values() if call.phase.moving}
+    return bool(phases) and phases <= {Phase.WAITING, Phase.HELD} and run.status.value == "RUNNING"
 
 
 def _doing(run: Run) -> list[str]:

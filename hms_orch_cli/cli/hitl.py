@@ -116,10 +116,15 @@ def _json(given: str) -> Any:
     """The value of --output. Raises UsageError."""
     import orjson
 
+    from hms_orch_cli.saga.nesting import MAX_NESTING, is_too_deep
+
     try:
-        return orjson.loads(_bytes(given))
+        value = orjson.loads(_bytes(given))
     except orjson.JSONDecodeError as error:
         raise UsageError(f"--output is not JSON: {error}", """quote it for the shell: --output '{"a": 1}'""") from error
+    if is_too_deep(value):
+        raise UsageError(f"--output nests deeper than {MAX_NESTING} levels", "give what later steps read, and no more")
+    return value
 
 
 def _bytes(given: str) -> bytes:

@@ -10,11 +10,22 @@ from hms_orch_cli.saga.definition import Saga
 from hms_orch_cli.saga.events import (
     Abandoned,
     Cancelled,
+    Closed,
     Compensate,
     Compensating,
     Completed,
+    Decided,
     Failed,
     FilterFailed,
+    LockAcquired,
+    LockQueued,
+    LockReleased,
+    MatchFailed,
+    Paused,
+    Queued,
+    Redriven,
+    Replaced,
+    Resumed,
     RunFact,
     Skipped,
     Started,
@@ -22,13 +33,16 @@ from hms_orch_cli.saga.events import (
     StepCompensated,
     StepDoubted,
     StepFailed,
+    StepHeld,
     StepRetrying,
     StepSkipped,
     StepStarted,
     StepStuck,
     StepSucceeded,
+    StepWaiting,
     Stuck,
 )
+from hms_orch_cli.saga.moment import rfc3339
 from hms_orch_cli.saga.state import Run
 
 
@@ -109,7 +123,55 @@ def _ended(run: Run, fact: RunFact) -> tuple[str, str, str, str] | None:
         case Skipped(reason=reason) | FilterFailed(reason=reason):
             return "–", "yellow", name, f"no run: {reason}"
         case _:
+            return _waits(run, fact) or _steered(run, fact)
+
+
+def _waits(run: Run, fact: RunFact) -> tuple[str, str, str, str] | None:
+    """For a lock, an event, a person; and how that ended. That a step waits for a person is told with the question."""
+    name = run.saga.id
+    match fact:
+        case LockQueued(key=key, holder=holder):
+            return "…", "cyan", name, f"waits for lock {key}, held by {holder}"
+        case LockAcquired(key=key, waited_ms=waited) if waited:
+            return "…", "cyan", name, f"has lock {key} after {duration(waited)}"
+        case StepWaiting(step=step, what="event", event_type=kind):
+            until = f" until {rfc3339(fact.due_at)}" if fact.due_at else ""
+            return "…", "cyan", step, f"waits for event {kind}{until}"
+        case MatchFailed(step=step, event_seq=seq, reason=reason):
+            return "–", "yellow", step, f"event at position {seq} does not match: {reason}"
+        case StepHeld(step=step):
+            return "✗", "red", step, f"{_why(fact.status, fact.reason)}, held"
+        case Queued(step=step, id=item, kind=kind, decisions=decisions):
+            prompt = f"  {fact.reason}" if kind == "approval" else ""  # of the others the line above has told
+            return "?", "yellow bold", step, f"hms-orch hitl decide {item} {'|'.join(decisions)}{prompt}"
+        case Closed(id=item, reason=reason):
+            return "–", "dim", run.saga.id, f"{item} needs no decision: {reason}"
+        case _:
             return None
+
+
+def _steered(run: Run, fact: RunFact) -> tuple[str, str, str, str] | None:
+    """By whom, and why."""
+    name = run.saga.id
+    match fact:
+        case Decided(decision=decision, id=item):
+            return "!", "cyan", name, f"{item} decided: {decision} {_by(fact.actor, fact.note)}"
+        case Paused():
+            return "!", "cyan", name, f"PAUSED {_by(fact.actor, fact.note)}"
+        case Resumed():
+            return "!", "cyan", name, f"RESUMED {_by(fact.actor, fact.note)}"
+        case Redriven():
+            return "▶", "cyan", name, f"REDRIVEN {_by(fact.actor, fact.note)}"
+        case Replaced(by=anew):
+            return "!", "cyan", name, f"started anew as {anew} {_by(fact.actor, fact.note)}"
+        case LockReleased(key=key):
+            return "!", "yellow", name, f"lock {key} taken away {_by(fact.actor, fact.note)}"
+        case _:
+            return None
+
+
+def _by(actor: str, note: str) -> str:
+    return f"by {actor}" + (f": {note}" if note else "")
 
 
 def _why(status: int | None, reason: str) -> str:

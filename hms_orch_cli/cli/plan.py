@@ -38,7 +38,7 @@ def plan(
     from hms_orch_cli.cli.log_source import open_log
     from hms_orch_cli.config import load
 
-    if cancel is (fail_at is not None):
+    if cancel is bool(fail_at):
         raise UsageError("plan takes --cancel or --fail-at STEP", "say of which undo")
     with open_log(load()) as log:
         calls = log.plan(sound(saga_id, "the run"), None if fail_at is None else sound(fail_at, "the step"))
@@ -63,7 +63,7 @@ def _show(calls: list[dict[str, Any]]) -> None:
         output.result(f"{str(call['order']).rjust(digits)} {bar}{doubt} ", name, f"  {_what(call)}")
         indent = " " * (digits + 5)
         if "error" in call:
-            output.result(indent, output.styled(f"cannot be sent: {call['error']}", "red"))
+            output.result(indent, output.styled(f"cannot be filled in: {call['error']}", "red"))
         elif call["body"] is not None:
             output.result(indent, output.styled(json.dumps(call["body"], ensure_ascii=False), "dim"))
 
