@@ -70,6 +70,11 @@ class RunRow(NamedTuple):
 
     Times are milliseconds since 1970. `due_at` is when the run wants to move next: 0 now, None only if something from
     outside happens (or it has ended). `steps` is JSON text: `[{"name","state","attempts","summary"}]`.
+
+    `parked` is 1 if only a person, an event, a callback or a far time moves the run, else 0: such a run is not loaded
+    at a start. `lock_key` is the key of the lock that it holds or waits for; `fence` is the lock's fencing number,
+    None while the run waits. `awaits` is JSON text, a list of the event types that steps wait for; `items` likewise
+    the open questions to a person. Of these four, None stands for none.
     """
 
     saga_id: str
@@ -85,6 +90,15 @@ class RunRow(NamedTuple):
     event_source: str
     event_type: str
     steps: str
+    parked: int = 0
+    lock_key: str | None = None
+    fence: int | None = None
+    awaits: str | None = None
+    items: str | None = None
+
+
+Having = Literal["items", "lock", "awaits"]
+"""What a row of the run list may have beside its state: `items`, `lock_key` or `awaits`."""
 
 
 class Derived(NamedTuple):
@@ -105,6 +119,12 @@ class LogReader(Protocol):
     def read_all(self, after: int, limit: int, *, arrivals: bool = False) -> list[Event]:
         """Up to `limit` events with a seq above `after`, in order. `arrivals`: only what is not a run's own (streams
         `run/…` are left out): what a dispatcher has to look at, at a cost that runs do not add to."""
+
+    def read_type(self, kind: str, after: int, to: int, limit: int) -> list[Event]:
+        """Up to `limit` events of one type with `after` < seq <= `to`, in order.
+
+        Of a type that begins with `saga.` or `hitl.`, at a cost that every event in between adds to. Of any other,
+        which no run records, streams `run/…` are left out, and only events of that type cost anything."""
 
     def last_seq(self) -> int:
         """The position of the last event, 0 for an empty log."""
@@ -144,10 +164,25 @@ class DerivedTables(Protocol):
         states: Sequence[str] = (),
         event_seq: int | None = None,
         unfinished: bool = False,
+        having: Having | None = None,
+        parked: bool | None = None,
+        due_to: int | None = None,
         before: str | None = None,
         limit: int = 100,
     ) -> list[RunRow]:
-        """Rows, newest first (saga ids rise with time); `before` is the last id of the page before."""
+        """Rows, newest first (saga ids rise with time); `before` is the last id of the page before.
+
+        `due_to` (ms since 1970) leaves out what wants to move later, or not by itself. What costs nothing for other
+        rows: `unfinished`, and with it `parked=False`, `parked=True` with `due_to`, or having `lock` or `awaits`;
+        having `items` also without it."""
+
+    def next_due(self, after: int) -> int | None:
+        """The least `due_at` above `after` (ms since 1970) among the parked rows that are unfinished, None if there
+        is none."""
+
+    def oldest_unfinished(self) -> int | None:
+        """`started_at` of the unfinished run with the lowest id, so of the one whose event came first; None if there
+        is none."""
 
     def count_by_state(self) -> dict[tuple[str, str], int]:
         """(saga, state) -> number of runs that have not ended."""

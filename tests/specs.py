@@ -17,7 +17,8 @@ from hms_orch_cli.saga.commands import Command
 from hms_orch_cli.saga.decide import advance
 from hms_orch_cli.saga.definition import Saga, saga_from
 from hms_orch_cli.saga.due import due
-from hms_orch_cli.saga.events import TYPES, EventRef, RunFact
+from hms_orch_cli.saga.event_types import TYPES
+from hms_orch_cli.saga.events import EventRef, RunFact
 from hms_orch_cli.saga.inputs import Answered, Attempt, Checked, Input, Tick, Trigger
 from hms_orch_cli.saga.machine import begin, evolve, fold
 from hms_orch_cli.saga.outcome import Answer, Op, Verdict, Wire, classify, classify_check, classify_poll

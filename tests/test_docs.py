@@ -8,7 +8,8 @@ import tomllib
 
 import pytest
 
-from hms_orch_cli.saga.events import DEPLOYED, RUN_FACTS, UNDEPLOYED, from_data, to_data
+from hms_orch_cli.saga.encoding import from_data, to_data
+from hms_orch_cli.saga.event_types import DEPLOYED, RUN_FACTS, UNDEPLOYED
 from tests.documents import ROOT, document, rows, section, words
 
 EVENTS = document("events.md")

@@ -12,7 +12,6 @@ import pytest
 from hms_orch_cli.cli import bus, ending, main
 from hms_orch_cli.config.settings import SETTINGS
 from hms_orch_cli.dashboard.openapi import document as openapi
-from hms_orch_cli.sagafile import not_run
 from tests.documents import DOCS, README, ROOT, rows, section, slug, words
 
 PROGRAMS = {"hms-orch": main, "hms-bus": bus}
@@ -106,17 +105,6 @@ def test_the_exit_codes_are_told() -> None:
 
     rest = {0, ending.BUG, ending.INTERRUPTED, deploy.WOULD_CHANGE, waiting.STUCK_CODE, waiting.OTHER_END_CODE}
     assert told == tree | rest
-
-
-def test_what_is_not_run_is_told() -> None:
-    """Each key that a rule refuses, in the README and in the page on the language, and no other."""
-    refused = set(re.findall(r"\"'([^']+)'\"", inspect.getsource(not_run)))
-    (line,) = re.findall(r"\*\*Not run by this version:\*\* (.*?)\.\n", README, re.DOTALL)
-    assert set(words(line)) == refused
-    page = section(
-        (ROOT / "docs/language.md").read_text(encoding="utf-8"), "## What this version runs, and what it refuses"
-    )
-    assert {words(row[0])[0] for row in rows(page)} == refused
 
 
 WORDS = rows(section(README, "## Where each word lives"))

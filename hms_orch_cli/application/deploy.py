@@ -8,10 +8,8 @@ import orjson
 
 from hms_orch_cli.errors import NotFound
 from hms_orch_cli.ports import Append, Event, LogReader, NewEvent
-from hms_orch_cli.saga.events import DEPLOYED, UNDEPLOYED
+from hms_orch_cli.saga.event_types import DEPLOYED, SOURCE, UNDEPLOYED
 from hms_orch_cli.saga.moment import rfc3339
-
-SOURCE = "hms-orch"
 
 
 class Deployment(NamedTuple):

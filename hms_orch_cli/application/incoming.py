@@ -12,7 +12,7 @@ import orjson
 from hms_orch_cli.errors import EventRefused, EventTooLarge
 from hms_orch_cli.orchestrator.cloud_event import attributes_of
 from hms_orch_cli.ports import NewEvent
-from hms_orch_cli.saga.events import is_reserved
+from hms_orch_cli.saga.event_types import is_reserved
 from hms_orch_cli.saga.moment import from_rfc3339, rfc3339
 
 ATTRIBUTE_LIMIT: Final = 1_024

@@ -6,7 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from hms_orch_cli.application import deploy, overview
+from hms_orch_cli.application.explain import explain
+from hms_orch_cli.application.operations import Operations
 from hms_orch_cli.application.overview import Reader, RunView
+from hms_orch_cli.application.plan import plan_undo
 from hms_orch_cli.application.publish import Published, publish_live
 from hms_orch_cli.errors import HmsError, NotAllowed, NotFound
 from hms_orch_cli.orchestrator.orchestrator import Orchestrator
@@ -57,6 +60,7 @@ class Office:
         self._read_callback = read_callback
         self._check = check
         self.event_bytes = event_bytes
+        self.operations = Operations(orchestrator, reader, clock.now_ms)
         self.ready = False
 
     async def publish(self, events: Sequence[NewEvent]) -> list[Published]:
@@ -127,6 +131,34 @@ class Office:
         )
         if not known:
             raise NotAllowed(f"the {op} of step {step} waits for no answer now", "answer while it is in progress")
+
+    async def compensated(self, saga_id: str, step: str) -> None:
+        """A participant acknowledges an undo by event (`compensate: event`). Raises NotFound, NotAllowed."""
+        run = self._orchestrator.run(saga_id)
+        known = run.state.saga.steps.get(step)
+        if known is None:
+            raise NotFound(f"run {saga_id} has no step {step}", "hms-orch status SAGA_ID lists its steps")
+        if known.compensate is None or known.compensate.mode != "event":
+            raise NotAllowed(f"step {step} is not undone by an event", "what is called answers its call")
+        done = Answer(Wire.ANSWERED)
+        if not await self._orchestrator.report(saga_id, step, "compensate", Verdict.SUCCESS, done):
+            raise NotAllowed(f"the undo of step {step} waits for nothing now", "acknowledge what saga.compensate asks")
+
+    def items(self) -> list[dict[str, Any]]:
+        """The open items, the oldest first."""
+        return overview.items_json(self._reader)
+
+    def locks(self) -> list[dict[str, Any]]:
+        """Every lock with its holder and its line."""
+        return overview.locks_json(self._reader)
+
+    def explain(self, saga_id: str) -> dict[str, Any]:
+        """Why a run does not move. Raises NotFound."""
+        return explain(self._reader, saga_id, self.clock.now_ms())
+
+    def plan(self, saga_id: str, fail_at: str | None) -> list[dict[str, Any]]:
+        """The calls that an undo would make. Raises NotFound, NotAllowed."""
+        return plan_undo(self._orchestrator.run(saga_id), fail_at, self.clock.now_ms())
 
     def jwks(self) -> dict[str, Any]:
         """The public keys that verify the tokens of calls."""

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Literal, NamedTuple, Protocol
 
 import orjson
 
 from hms_orch_cli.errors import NotFound
 from hms_orch_cli.orchestrator.cloud_event import attributes_of
 from hms_orch_cli.orchestrator.definitions import Definitions
-from hms_orch_cli.orchestrator.history import read_run
-from hms_orch_cli.orchestrator.projection import DISPATCHED, row_of
+from hms_orch_cli.orchestrator.history import fact_of, read_run
+from hms_orch_cli.orchestrator.projection import DISPATCHED, QUESTIONS, row_of
 from hms_orch_cli.ports import DerivedTables, Event, Expressions, LogReader, RunRow
+from hms_orch_cli.saga.attention import DECISIONS
 from hms_orch_cli.saga.moment import rfc3339
 from hms_orch_cli.saga.state import Run, Status
+from hms_orch_cli.views.questions import ENDS, STREAM, Questions
 
 PAGE = 1_000
 
@@ -103,13 +105,80 @@ def event_json(event: Event) -> dict[str, Any]:
     return document
 
 
+def claimed(reader: Reader) -> list[RunRow]:
+    """The runs that hold a lock or stand in line for one: by key, the holder first, then by the triggering event."""
+    rows = _having(reader, "lock", lambda row: row.lock_key is not None)
+    return sorted(rows, key=lambda row: (row.lock_key or "", not row.fence, row.event_seq, row.saga_id))
+
+
+def locks_json(reader: Reader) -> list[dict[str, Any]]:
+    """Locks as `lock list -o json` shows them: the holder, and who stands in line."""
+    locks: dict[str, dict[str, Any]] = {}
+    for row in claimed(reader):
+        key = row.lock_key or ""
+        lock = locks.setdefault(key, {"key": orjson.loads(key), "holder": None, "queue": []})
+        about = {"sagaId": row.saga_id, "saga": row.saga, "state": row.state, "startedAt": rfc3339(row.started_at)}
+        if row.fence:
+            lock["holder"] = {**about, "fence": row.fence}
+        else:
+            lock["queue"].append(about)
+    return list(locks.values())
+
+
+def items_json(reader: Reader) -> list[dict[str, Any]]:
+    """The open items as `hitl list -o json` shows them, the oldest first."""
+    items: list[dict[str, Any]] = []
+    for row in _having(reader, "items", lambda row: row.items is not None):
+        items += orjson.loads(row.items or "[]")
+    items += [
+        {
+            "id": question.id,
+            "kind": question.kind,
+            "sagaId": None,
+            "saga": question.saga,
+            "step": None,
+            "reason": question.reason,
+            "since": question.since,
+            "expiresAt": None,
+            "decisions": list(DECISIONS[question.kind]),
+        }
+        for question in questions_of(reader).open.values()
+    ]
+    return sorted(items, key=lambda item: (item["since"], item["id"]))
+
+
+def questions_of(reader: Reader) -> Questions:
+    """What is asked about definitions, as of the last event."""
+    written = reader.mark(QUESTIONS)
+    questions = Questions() if written is None else Questions.from_json(orjson.loads(written))
+    for event in _tail(reader):
+        if event.stream.startswith(STREAM):
+            questions.add_event(event.type, event.time, orjson.loads(event.data or "{}"))
+        elif event.type in ENDS and event.stream.startswith("run/"):
+            questions.add(orjson.loads(event.data or "{}")["saga"], fact_of(event))
+    return questions
+
+
+def _having(reader: Reader, what: Literal["items", "lock"], fits: Callable[[RunRow], bool]) -> list[RunRow]:
+    fresh = _fresh_rows(reader)
+    rows: list[RunRow] = []
+    before: str | None = None
+    while page := reader.run_rows(having=what, before=before, limit=PAGE):
+        rows += [row for row in page if row.saga_id not in fresh]
+        before = page[-1].saga_id
+    return [*rows, *filter(fits, fresh.values())]
+
+
+def _tail(reader: Reader) -> Iterator[Event]:
+    after = reader.folded_to()
+    while events := reader.read_all(after, PAGE):
+        yield from events
+        after = events[-1].seq
+
+
 def _fresh_rows(reader: Reader) -> dict[str, RunRow]:
     """Rows of the runs that moved after the tables were written."""
-    after = reader.folded_to()
-    touched: dict[str, None] = {}
-    while events := reader.read_all(after, PAGE):
-        touched.update({e.stream.removeprefix("run/"): None for e in events if e.stream.startswith("run/")})
-        after = events[-1].seq
+    touched = {e.stream.removeprefix("run/"): None for e in _tail(reader) if e.stream.startswith("run/")}
     definitions = Definitions(reader, _no_expressions)
     runs = [read_run(reader, definitions, saga_id) for saga_id in touched]
     return {run.id: row_of(run) for run in runs if run.status is not Status.SKIPPED}

@@ -9,18 +9,23 @@ import orjson
 
 from hms_orch_cli.errors import LogTampered
 from hms_orch_cli.event_store.batch import FOLDED_TO
-from hms_orch_cli.orchestrator.projection import DEFINITIONS, DISPATCHED, TOTALS, row_of
+from hms_orch_cli.orchestrator.projection import DEFINITIONS, DISPATCHED, QUESTIONS, TOTALS, row_of
 from hms_orch_cli.ports import Content, Derived, DerivedTables, RunRow
+from hms_orch_cli.saga.changes import IllegalFactError
 from hms_orch_cli.saga.definition import Saga, saga_from
-from hms_orch_cli.saga.events import DEPLOYED, RUN_FACTS, UNDEPLOYED, from_data
-from hms_orch_cli.saga.machine import IllegalFactError, begin, evolve
+from hms_orch_cli.saga.encoding import from_data
+from hms_orch_cli.saga.event_types import DEPLOYED, RUN_FACTS, UNDEPLOYED
+from hms_orch_cli.saga.machine import begin, evolve
 from hms_orch_cli.saga.moment import from_rfc3339
+from hms_orch_cli.saga.people import REDRIVABLE
 from hms_orch_cli.saga.state import Run, Status
+from hms_orch_cli.views.questions import QUEUED, STREAM, Questions
 from hms_orch_cli.views.totals import Totals
 
 PAGE: Final = 1_000
 
 _RUN: Final = len("run/")
+_HITL: Final = len(STREAM)
 _GOING_ON: Final = frozenset(status for status in Status if not status.ended)
 
 
@@ -33,7 +38,8 @@ class Difference(NamedTuple):
 
 
 class Rebuilt:
-    """The derived tables, folded from the log alone. Ended runs are kept as rows, the others as states."""
+    """The derived tables, folded from the log alone. Ended runs are kept as rows; the others, and those that a person
+    may redrive, as states."""
 
     def __init__(self) -> None:
         self.seq = 0
@@ -41,6 +47,7 @@ class Rebuilt:
         self.triggered = 0
         """position of the last event that a run, or the refusal of one, is known to follow from"""
         self.totals = Totals()
+        self.questions = Questions()
         self._ended: dict[str, RunRow] = {}
         self._moving: dict[str, Run] = {}
         self._sagas: dict[tuple[str, str], Saga] = {}
@@ -54,7 +61,7 @@ class Rebuilt:
                 at += 1
                 if seq != at:
                     raise missing(at)
-                if kind in RUN_FACTS:
+                if kind in RUN_FACTS and stream[:_RUN] == "run/":
                     members = orjson.loads(data or "{}")
                     fact = from_data(kind, members, from_rfc3339(time))
                     run = evolve(moving.get(stream) or self._begun(stream, kind, members), fact)
@@ -62,7 +69,12 @@ class Rebuilt:
                     if run.status in _GOING_ON:
                         moving[stream] = run
                     else:
+                        self.questions.add(run.saga.id, fact)
                         self._end(stream, run)
+                elif stream[:_HITL] == STREAM:
+                    members = orjson.loads(data or "{}")
+                    self.totals.count_item(members["saga"], members["kind"], queued=kind == QUEUED)
+                    self.questions.add_event(kind, time, members)
                 elif kind in (DEPLOYED, UNDEPLOYED):
                     self._fold_definition(seq, kind, orjson.loads(data or "{}"))
         except UnicodeDecodeError:
@@ -99,7 +111,10 @@ class Rebuilt:
         return begin(saga, stream[_RUN:])
 
     def _end(self, stream: str, run: Run) -> None:
-        """A run that has ended is a row from now on; one that was refused is nothing."""
+        """A run that has ended for good is a row from now on; one that was refused is nothing."""
+        if run.status in REDRIVABLE and not run.replaced_by:
+            self._moving[stream] = run
+            return
         self._moving.pop(stream, None)
         if run.status is not Status.SKIPPED:
             self._ended[run.id] = row_of(run)
@@ -137,6 +152,7 @@ def rewritten(rebuilt: Rebuilt, tables: DerivedTables | None = None) -> Derived:
         DISPATCHED: str(dispatched),
         DEFINITIONS: orjson.dumps({"current": rebuilt.definitions_at(dispatched)}).decode(),
         TOTALS: orjson.dumps(rebuilt.totals.to_json()).decode(),
+        QUESTIONS: orjson.dumps(rebuilt.questions.to_json()).decode(),
     }
     return Derived(list(rebuilt.rows().values()), marks, rebuilt.seq)
 
@@ -158,6 +174,9 @@ def _mark_differences(rebuilt: Rebuilt, tables: DerivedTables) -> Iterator[Diffe
     totals = _json(tables.mark(TOTALS))
     if (Totals().to_json() if totals is None else totals) != rebuilt.totals.to_json():
         yield Difference("totals", totals, rebuilt.totals.to_json())
+    questions = _json(tables.mark(QUESTIONS))
+    if (Questions().to_json() if questions is None else questions) != rebuilt.questions.to_json():
+        yield Difference("questions", questions, rebuilt.questions.to_json())
     stored = tables.mark(DISPATCHED)
     dispatched = _dispatched(rebuilt, stored)
     if dispatched is None:
@@ -165,6 +184,8 @@ def _mark_differences(rebuilt: Rebuilt, tables: DerivedTables) -> Iterator[Diffe
         return
     held = {"current": rebuilt.definitions_at(dispatched)}
     definitions = _json(tables.mark(DEFINITIONS))
+    if isinstance(definitions, dict):
+        definitions.pop("caughtUp", None)  # how far a pause has been made up for leaves nothing in the log
     if ({"current": {}} if definitions is None else definitions) != held:
         yield Difference("definitions", definitions, held)
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from hms_orch_cli.errors import EventRefused, VersionConflict
 from hms_orch_cli.event_store.chain import Anchor, link
-from hms_orch_cli.ports import Append
+from hms_orch_cli.ports import Append, Having
 
 FOLDED_TO: Final = "folded_to"
 """The mark under which a store keeps the position that its derived tables are folded to."""
+
+HAVING: Final[Mapping[Having, str]] = {"items": "items", "lock": "lock_key", "awaits": "awaits"}
+"""The column that is not null in rows that have it."""
+
+OF_RUNS: Final = ("saga.", "hitl.")
+"""How the types begin of what runs record. They lie in the runs' own streams, most of them, and in no index."""
 
 Row = tuple[Any, ...]
 """The columns of `ports.Event`, in its order."""

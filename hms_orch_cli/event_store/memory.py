@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from operator import attrgetter
 
-from hms_orch_cli.event_store.batch import FOLDED_TO, lay
+from hms_orch_cli.event_store.batch import FOLDED_TO, HAVING, OF_RUNS, lay
 from hms_orch_cli.event_store.chain import START
-from hms_orch_cli.ports import Append, Derived, Event, RunRow
+from hms_orch_cli.ports import Append, Derived, Event, Having, RunRow
 
 
 class MemoryStore:
@@ -55,6 +55,12 @@ class MemoryStore:
         first = bisect_right(self._arrivals, after, key=attrgetter("seq"))
         return self._arrivals[first : first + limit]
 
+    def read_type(self, kind: str, after: int, to: int, limit: int) -> list[Event]:
+        """See `ports.LogReader.read_type`."""
+        events = self._log if kind.startswith(OF_RUNS) else self._arrivals
+        first, end = (bisect_right(events, seq, key=attrgetter("seq")) for seq in (after, to))
+        return list(islice((event for event in events[first:end] if event.type == kind), limit))
+
     def scan(self, after: int = 0) -> Iterator[Event]:
         """Every event above `after`, in order, as long as there is one."""
         return islice(self._log, after, None)
@@ -85,6 +91,9 @@ class MemoryStore:
         states: Sequence[str] = (),
         event_seq: int | None = None,
         unfinished: bool = False,
+        having: Having | None = None,
+        parked: bool | None = None,
+        due_to: int | None = None,
         before: str | None = None,
         limit: int = 100,
     ) -> list[RunRow]:
@@ -96,9 +105,22 @@ class MemoryStore:
             and (not states or row.state in states)
             and (event_seq is None or row.event_seq == event_seq)
             and (not unfinished or row.ended_at is None)
+            and (having is None or getattr(row, HAVING[having]) is not None)
+            and (parked is None or row.parked == parked)
+            and (due_to is None or (row.due_at is not None and row.due_at <= due_to))
             and (before is None or row.saga_id < before)
         )
         return list(islice(fitting, limit))
+
+    def next_due(self, after: int) -> int | None:
+        """See `ports.DerivedTables.next_due`."""
+        parked = (row.due_at for row in self._runs.values() if row.parked and row.ended_at is None)
+        return min((due for due in parked if due is not None and due > after), default=None)
+
+    def oldest_unfinished(self) -> int | None:
+        """See `ports.DerivedTables.oldest_unfinished`."""
+        oldest = min((row for row in self._runs.values() if row.ended_at is None), default=None)
+        return None if oldest is None else oldest.started_at
 
     def count_by_state(self) -> dict[tuple[str, str], int]:
         """See `ports.DerivedTables.count_by_state`."""

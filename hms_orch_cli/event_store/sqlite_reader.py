@@ -14,9 +14,9 @@ import apsw
 from hms_orch_cli.errors import StoreError, StoreMissing, StoreTooNew
 from hms_orch_cli.event_store import sqlite_errors as errors
 from hms_orch_cli.event_store import sqlite_schema as schema
-from hms_orch_cli.event_store.batch import FOLDED_TO
+from hms_orch_cli.event_store.batch import FOLDED_TO, OF_RUNS
 from hms_orch_cli.event_store.chain import START, Anchor
-from hms_orch_cli.ports import Content, Event, RunRow
+from hms_orch_cli.ports import Content, Event, Having, RunRow
 
 BUSY_MS: Final = 10_000
 """How long to wait for another process's lock."""
@@ -92,6 +92,11 @@ class SqliteReader:
         """See `ports.EventStore.read_all`."""
         return list(map(_event, self._rows(schema.READ_ARRIVALS if arrivals else schema.READ_ALL, (after, limit))))
 
+    def read_type(self, kind: str, after: int, to: int, limit: int) -> list[Event]:
+        """See `ports.LogReader.read_type`."""
+        sql = schema.READ_TYPE if kind.startswith(OF_RUNS) else schema.READ_ARRIVALS_OF_TYPE
+        return list(map(_event, self._rows(sql, (kind, after, to, limit))))
+
     def scan(self, after: int = 0) -> Iterator[Event]:
         """Every event above `after`, in order, read while it is asked for, a page in a transaction; from 0 on also
         rows at positions below 1, which nobody but somebody who tampers has written. Raises UnicodeDecodeError at a
@@ -156,6 +161,9 @@ class SqliteReader:
         states: Sequence[str] = (),
         event_seq: int | None = None,
         unfinished: bool = False,
+        having: Having | None = None,
+        parked: bool | None = None,
+        due_to: int | None = None,
         before: str | None = None,
         limit: int = 100,
     ) -> list[RunRow]:
@@ -171,11 +179,24 @@ class SqliteReader:
         if event_seq is not None:
             conditions.append("event_seq = ?")
             bindings.append(event_seq)
+        if due_to is not None:
+            conditions.append("due_at <= ?")
+            bindings.append(due_to)
         if before is not None:
             conditions.append("saga_id < ?")
             bindings.append(before)
-        sql = schema.select_runs(conditions, unfinished=unfinished)
+        sql = schema.select_runs(conditions, schema.RunFilter(unfinished, having, parked, due_to is not None))
         return list(map(_run, self._rows(sql, (*bindings, limit))))
+
+    def next_due(self, after: int) -> int | None:
+        """See `ports.DerivedTables.next_due`."""
+        due: int | None = self._rows(schema.NEXT_DUE, (after,))[0][0]
+        return due
+
+    def oldest_unfinished(self) -> int | None:
+        """See `ports.DerivedTables.oldest_unfinished`."""
+        rows = self._rows(schema.OLDEST_UNFINISHED)
+        return rows[0][0] if rows else None
 
     def count_by_state(self) -> dict[tuple[str, str], int]:
         """See `ports.DerivedTables.count_by_state`."""

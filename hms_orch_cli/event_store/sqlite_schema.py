@@ -15,11 +15,12 @@ with the version they lead to, so a file is always wholly one version, whenever 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
-from typing import Final
+from typing import Final, NamedTuple
 
-from hms_orch_cli.ports import Event, RunRow
+from hms_orch_cli.event_store.batch import HAVING
+from hms_orch_cli.ports import Event, Having, RunRow
 
 APPLICATION_ID: Final = 0x686D736F
 """`hmso` in the file's header."""
@@ -41,17 +42,32 @@ DERIVED: Final = (
         event_id TEXT NOT NULL,
         event_source TEXT NOT NULL,
         event_type TEXT NOT NULL,
-        steps TEXT NOT NULL
+        steps TEXT NOT NULL,
+        parked INTEGER NOT NULL,
+        lock_key TEXT,
+        fence INTEGER,
+        awaits TEXT,
+        items TEXT
     ) STRICT, WITHOUT ROWID""",
     "CREATE INDEX IF NOT EXISTS runs_by_saga ON runs (saga, saga_id)",
     "CREATE INDEX IF NOT EXISTS runs_by_state ON runs (state, saga_id)",
     "CREATE INDEX IF NOT EXISTS runs_by_event ON runs (event_seq)",
     "CREATE INDEX IF NOT EXISTS runs_unfinished ON runs (saga_id, saga, state) WHERE ended_at IS NULL",
+    "CREATE INDEX IF NOT EXISTS runs_moving ON runs (saga_id) WHERE ended_at IS NULL AND parked = 0",
+    """CREATE INDEX IF NOT EXISTS runs_parked ON runs (due_at, saga_id)
+        WHERE ended_at IS NULL AND parked = 1 AND due_at IS NOT NULL""",
+    "CREATE INDEX IF NOT EXISTS runs_with_items ON runs (saga_id) WHERE items IS NOT NULL",
+    "CREATE INDEX IF NOT EXISTS runs_with_lock ON runs (saga_id) WHERE ended_at IS NULL AND lock_key IS NOT NULL",
+    "CREATE INDEX IF NOT EXISTS runs_awaiting ON runs (saga_id) WHERE ended_at IS NULL AND awaits IS NOT NULL",
     "CREATE TABLE IF NOT EXISTS marks (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
 )
-"""The derived tables. They hold nothing that the log does not: whoever drops them gets them back."""
+"""The derived tables. They hold nothing that the log does not: whoever drops them gets them back. Every write of a row
+pays for each index that it is in; a run that goes straight through is in the partial ones for a moment or never."""
 
-DERIVED_NAMES: Final = ("runs", "runs_by_saga", "runs_by_state", "runs_by_event", "runs_unfinished", "marks")
+DERIVED_NAMES: Final = (
+    *("runs", "runs_by_saga", "runs_by_state", "runs_by_event", "runs_unfinished", "runs_moving", "runs_parked"),
+    *("runs_with_items", "runs_with_lock", "runs_awaiting", "marks"),
+)
 
 MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     (  # 0 -> 1: the log
@@ -81,9 +97,15 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
           OR new.version IS NOT ifnull((SELECT max(version) FROM events WHERE stream = new.stream), 0) + 1
         BEGIN SELECT RAISE(ABORT, 'the log is append-only: not its next position or version'); END""",
     ),
-    (  # 1 -> 2: what arrived from outside is found without walking past the runs' own events; derived tables
+    (  # 1 -> 2: what arrived from outside is found without walking past the runs' own events
         "CREATE INDEX events_arrivals ON events (seq) WHERE stream NOT GLOB 'run/*'",
+    ),
+    (  # 2 -> 3: and by its type; the derived tables anew. They are folded again at the next start, but for how far
+        # the log has met which definitions: no fold tells that, and old events are not to be dispatched once more.
+        "CREATE INDEX events_by_type ON events (type) WHERE stream NOT GLOB 'run/*'",
+        "DROP TABLE IF EXISTS runs",
         *DERIVED,
+        "DELETE FROM marks WHERE name NOT IN ('dispatched', 'definitions')",
     ),
 )
 SCHEMA_VERSION: Final = len(MIGRATIONS)
@@ -97,6 +119,14 @@ READ_ARRIVALS: Final = (
     f"SELECT {EVENT_COLUMNS} FROM events INDEXED BY events_arrivals "  # noqa: S608
     "WHERE stream NOT GLOB 'run/*' AND seq > ? ORDER BY seq LIMIT ?"
 )
+READ_ARRIVALS_OF_TYPE: Final = (
+    f"SELECT {EVENT_COLUMNS} FROM events INDEXED BY events_by_type "  # noqa: S608
+    "WHERE stream NOT GLOB 'run/*' AND type = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
+)
+READ_TYPE: Final = (
+    f"SELECT {EVENT_COLUMNS} FROM events "  # noqa: S608
+    "WHERE type = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
+)
 DERIVED_COUNT: Final = f"SELECT count(*) FROM sqlite_schema WHERE name IN {DERIVED_NAMES}"  # noqa: S608
 LAST_SEQ: Final = "SELECT ifnull(max(seq), 0) FROM events"
 
@@ -105,6 +135,12 @@ SET_MARK: Final = "INSERT OR REPLACE INTO marks (name, value) VALUES (?, ?)"
 RUN: Final = f"SELECT {RUN_COLUMNS} FROM runs WHERE saga_id = ?"  # noqa: S608
 COUNT_BY_STATE: Final = (
     "SELECT saga, state, count(*) FROM runs INDEXED BY runs_unfinished WHERE ended_at IS NULL GROUP BY saga, state"
+)
+NEXT_DUE: Final = (
+    "SELECT min(due_at) FROM runs INDEXED BY runs_parked WHERE ended_at IS NULL AND parked = 1 AND due_at > ?"
+)
+OLDEST_UNFINISHED: Final = (
+    "SELECT started_at FROM runs INDEXED BY runs_unfinished WHERE ended_at IS NULL ORDER BY saga_id LIMIT 1"
 )
 FORGET_DERIVED: Final = "DELETE FROM runs; DELETE FROM marks"
 
@@ -130,10 +166,43 @@ def _insert(into: str, columns: int, rows: int) -> str:
     return f"{into} VALUES {', '.join([one] * rows)}"
 
 
-def select_runs(conditions: Sequence[str], *, unfinished: bool = False) -> str:
-    """The run list, newest first, with a LIMIT to bind last. The unfinished ones cost nothing for those that ended."""
-    table, terms = "runs", list(conditions)
-    if unfinished:
-        table, terms = "runs INDEXED BY runs_unfinished", ["ended_at IS NULL", *conditions]
+class RunFilter(NamedTuple):
+    """The filters of `ports.DerivedTables.run_rows` that have partial indexes; the others have values to bind."""
+
+    unfinished: bool = False
+    having: Having | None = None
+    parked: bool | None = None
+    is_due: bool = False
+
+    def terms(self) -> Iterator[str]:
+        """Conditions without values: SQLite has to see from the text that a partial index serves."""
+        if self.unfinished:
+            yield "ended_at IS NULL"
+        if self.having is not None:
+            yield f"{HAVING[self.having]} IS NOT NULL"
+        if self.parked is not None:
+            yield f"parked = {int(self.parked)}"
+
+    def partial_index(self) -> str | None:
+        """The smallest partial index with all rows that pass. SQLite keeps no statistics here: left alone, it takes
+        an index with all the rows of a saga before one with a handful."""
+        if self.having == "items":
+            return "runs_with_items"
+        if not self.unfinished:
+            return None
+        if self.having is not None:
+            return "runs_with_lock" if self.having == "lock" else "runs_awaiting"
+        if self.parked is None:
+            return "runs_unfinished"
+        if self.parked:
+            return "runs_parked" if self.is_due else "runs_unfinished"
+        return "runs_moving"
+
+
+def select_runs(conditions: Sequence[str], by: RunFilter) -> str:
+    """The run list, newest first, with a LIMIT to bind last."""
+    index = by.partial_index()
+    table = "runs" if index is None else f"runs INDEXED BY {index}"
+    terms = [*by.terms(), *conditions]
     where = f"WHERE {' AND '.join(terms)} " if terms else ""
     return f"SELECT {RUN_COLUMNS} FROM {table} {where}ORDER BY saga_id DESC LIMIT ?"  # noqa: S608

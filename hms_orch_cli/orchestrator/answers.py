@@ -11,7 +11,7 @@ from hms_orch_cli.errors import ExpressionError
 from hms_orch_cli.orchestrator.compiled import CompiledStep
 from hms_orch_cli.orchestrator.requests import names_of
 from hms_orch_cli.ports import Event
-from hms_orch_cli.saga.decide import REASON_LIMIT
+from hms_orch_cli.saga.attention import REASON_LIMIT
 from hms_orch_cli.saga.inputs import Answered, Checked
 from hms_orch_cli.saga.outcome import Answer, Op, Verdict
 from hms_orch_cli.saga.state import Run
@@ -57,9 +57,15 @@ def _reason(step: CompiledStep, answer: Answer) -> str:
 def _kept(
     run: Run, trigger: Event, step: CompiledStep, answer: Answer
 ) -> tuple[Any, dict[str, Any] | None, str | None, str]:
-    """(answer, output, summary, error): what goes into the log of a successful answer. What is redacted is blotted out
-    first, so that nothing made of the answer can carry it into the log."""
-    body = redacted(answer.body, step.step.redact)
+    """What goes into the log of a successful answer. What is redacted is blotted out first, so that nothing made of the
+    answer can carry it into the log."""
+    return mapped(run, trigger, step, redacted(answer.body, step.step.redact))
+
+
+def mapped(
+    run: Run, trigger: Event, step: CompiledStep, body: Any
+) -> tuple[Any, dict[str, Any] | None, str | None, str]:
+    """(answer, output, summary, error): what a step's success leaves behind, whoever brought `body`."""
     output: dict[str, Any] | None = None
     names: dict[str, Any] | None = None
     if step.output is not None:

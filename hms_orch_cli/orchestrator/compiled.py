@@ -41,6 +41,8 @@ class CompiledStep(NamedTuple):
     when: Expression | None
     summary: Template | None
     output: Mapping[str, Expression] | None
+    match: Expression | None
+    prompt: Template | None
 
 
 class CompiledSaga(NamedTuple):
@@ -48,6 +50,7 @@ class CompiledSaga(NamedTuple):
 
     saga: Saga
     filter: Expression | None
+    lock: Expression | None
     steps: Mapping[str, CompiledStep]
 
 
@@ -56,6 +59,7 @@ def compile_saga(saga: Saga, expressions: Expressions) -> CompiledSaga:
     return CompiledSaga(
         saga=saga,
         filter=None if saga.filter is None else expressions.compile(saga.filter, _FILTER_NAMES, boolean=True),
+        lock=None if saga.lock is None else expressions.compile(saga.lock.key, _FILTER_NAMES),
         steps={name: _compile_step(step, expressions) for name, step in saga.steps.items()},
     )
 
@@ -75,11 +79,19 @@ def _compile_step(step: Step, expressions: Expressions) -> CompiledStep:
         when=None if step.when is None else expressions.compile(step.when, _REQUEST_NAMES, boolean=True),
         summary=None if step.summary is None else expressions.template(step.summary, _RESPONSE_NAMES),
         output=None if step.output is None else _compile_output(step.output, expressions),
+        match=_compile_match(step, expressions),
+        prompt=None if step.approval is None else expressions.template(step.approval.prompt, _REQUEST_NAMES),
     )
 
 
 def _compile_output(written: Mapping[str, str], expressions: Expressions) -> dict[str, Expression]:
     return {name: expressions.compile(text, _RESPONSE_NAMES) for name, text in written.items()}
+
+
+def _compile_match(step: Step, expressions: Expressions) -> Expression | None:
+    if step.awaits is None or step.awaits.match is None:
+        return None
+    return expressions.compile(step.awaits.match, _REQUEST_NAMES, boolean=True)
 
 
 def _compile_request(request: Request, timeout_ms: int, expressions: Expressions) -> CompiledRequest:

@@ -1,9 +1,10 @@
-"""Which definitions hold at a position of the log: a fold of `saga.deployed` and `saga.undeployed`."""
+"""Which definitions hold at a position of the log: a fold of `saga.deployed` and `saga.undeployed`; and which of them
+are paused (streams `pause/<id>`)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -11,7 +12,16 @@ from hms_orch_cli.errors import NotFound
 from hms_orch_cli.orchestrator.compiled import CompiledSaga, compile_saga
 from hms_orch_cli.ports import Event, Expressions, LogReader
 from hms_orch_cli.saga.definition import Saga, saga_from
-from hms_orch_cli.saga.events import DEPLOYED, RESERVED, UNDEPLOYED
+from hms_orch_cli.saga.event_types import DEPLOYED, HELD_BACK, RESERVED, UNDEPLOYED
+
+
+class Pause(NamedTuple):
+    """A definition whose events behind position `after`, up to `to`, have waited; it was resumed at `ended_at`."""
+
+    saga: str
+    after: int
+    to: int
+    ended_at: int
 
 
 class Definitions:
@@ -22,6 +32,11 @@ class Definitions:
         self._expressions = expressions
         self.current: dict[str, str] = {}
         """id -> revision that holds"""
+        self.held_back: dict[str, int] = {}
+        """id -> position behind which the events of a paused definition wait: they wait from when a person wants it,
+        wherever that stands in the log"""
+        self.caught_up: dict[str, int] = {}
+        """id -> where the last pause ended whose events have all met the definition"""
         self._sagas: dict[str, Saga] = {}
         self._compiled: dict[str, CompiledSaga] = {}
         self._by_type: dict[str, list[CompiledSaga]] | None = None
@@ -32,10 +47,44 @@ class Definitions:
             return
         data = orjson.loads(event.data or "{}")
         if event.type == DEPLOYED:
+            if data["saga"] not in self.current:
+                self._read_pauses(data["saga"], 0)
             self.current[data["saga"]] = data["revision"]
         else:
             self.current.pop(data["saga"], None)
         self._by_type = None
+
+    def pauses_over(self, to: int) -> list[Pause]:
+        """Takes up which definitions are paused, and returns the pauses that are over whose events, up to position
+        `to`, may not all have met them yet."""
+        return [pause for saga_id in self.current for pause in self._read_pauses(saga_id, to)]
+
+    def _read_pauses(self, saga_id: str, to: int) -> list[Pause]:
+        over: list[Pause] = []
+        begun: int | None = None
+        for event in self._store.read(f"pause/{saga_id}"):
+            if event.type == HELD_BACK:
+                begun = int(orjson.loads(event.data or "{}")["from"])
+            elif begun is not None:
+                if event.seq > self.caught_up.get(saga_id, 0):
+                    over.append(Pause(saga_id, begun, min(event.seq, to), event.seq))
+                begun = None
+        if begun is not None:
+            self.held_back[saga_id] = begun
+        return over
+
+    def waits(self, saga_id: str, seq: int) -> bool:
+        """Whether the definition is paused for the event at this position."""
+        return saga_id in self.held_back and seq > self.held_back[saga_id]
+
+    def compiled_at(self, saga_id: str, seq: int) -> CompiledSaga | None:
+        """The revision that held at a position, None if none did."""
+        revision: str | None = None
+        for event in self._store.read(f"definition/{saga_id}"):
+            if event.seq > seq:
+                break
+            revision = orjson.loads(event.data or "{}")["revision"] if event.type == DEPLOYED else None
+        return None if revision is None else self.compiled(saga_id, revision)
 
     def listening(self, event_type: str) -> list[CompiledSaga]:
         """The definitions that this type of event triggers."""
@@ -83,9 +132,10 @@ class Definitions:
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values."""
-        return {"current": self.current}
+        return {"current": self.current, "caughtUp": self.caught_up}
 
     def restore(self, written: Mapping[str, Any]) -> None:
         """Takes over what `to_json` wrote."""
         self.current = dict(written["current"])
+        self.caught_up = dict(written.get("caughtUp", {}))
         self._by_type = None

@@ -9,16 +9,18 @@ from collections.abc import Callable
 import orjson
 
 from hms_orch_cli.errors import ExpressionError
-from hms_orch_cli.orchestrator.cloud_event import attributes_of
 from hms_orch_cli.orchestrator.compiled import CompiledSaga
-from hms_orch_cli.orchestrator.definitions import Definitions
+from hms_orch_cli.orchestrator.definitions import Definitions, Pause
 from hms_orch_cli.orchestrator.gate import Gate
 from hms_orch_cli.orchestrator.live_run import LiveRun
+from hms_orch_cli.orchestrator.locks import lock_key
 from hms_orch_cli.orchestrator.projection import Projection
-from hms_orch_cli.orchestrator.requests import data_of
-from hms_orch_cli.orchestrator.runner import SOURCE, Runner
+from hms_orch_cli.orchestrator.requests import start_names
+from hms_orch_cli.orchestrator.runner import Runner
+from hms_orch_cli.orchestrator.waits import Waits
 from hms_orch_cli.ports import Clock, Event, LogReader
-from hms_orch_cli.saga.events import TYPES, EventRef, FilterFailed, Skipped
+from hms_orch_cli.saga.event_types import SOURCE, TYPES
+from hms_orch_cli.saga.events import EventRef, FilterFailed, Skipped
 from hms_orch_cli.saga.identity import run_id
 from hms_orch_cli.saga.inputs import Trigger
 from hms_orch_cli.saga.machine import begin
@@ -43,9 +45,12 @@ class Dispatcher:
         runner: Runner,
         gate: Gate,
         projection: Projection,
+        waits: Waits,
         clock: Clock,
         *,
         exists: Callable[[str], bool],
+        offer: Callable[[str, Event], None],
+        too_deep: Callable[[str, str], None],
         looked_to: int,
     ) -> None:
         self._store = store
@@ -53,55 +58,103 @@ class Dispatcher:
         self._runner = runner
         self._gate = gate
         self._projection = projection
+        self._waits = waits
         self._clock = clock
         self._exists = exists
+        self._offer = offer
+        self._too_deep = too_deep
         self._looked_to = looked_to
         self._look = asyncio.Event()
         self._page: deque[Event] = deque()
+        self._page_lacks_runs = False
         self._seen_all = False
+        self._pauses: deque[Pause] = deque()
 
     @property
     def is_idle(self) -> bool:
         """Whether every event in the log has been dispatched, as far as this process knows."""
-        return self._seen_all and not self._look.is_set()
+        return self._seen_all and not self._look.is_set() and not self._pauses
 
     def wake(self) -> None:
         """There may be new events, or room for new runs."""
         self._look.set()
 
+    def catch_up(self, pause: Pause) -> None:
+        """A definition meets the events that have waited while it was paused, each once."""
+        self._pauses.append(pause)
+        self.wake()
+
     async def work(self) -> None:
         """Goes along the log until cancelled."""
         while True:
             self._look.clear()
-            while self._advance():
+            while self._catch_up() or await self._advance():
                 # Let the runs that were just started make their first move before the next ones.
                 await asyncio.sleep(0)
             await self._look.wait()
 
-    def _advance(self) -> bool:
+    async def _advance(self) -> bool:
         """Dispatches what there is room for; False if there is nothing to do now."""
         self._seen_all = False
-        if not self._page:
-            arrivals = not self._definitions.listens_to_runs
-            self._page.extend(self._store.read_all(self._projection.dispatched, PAGE, arrivals=arrivals))
-            self._seen_all = not self._page
         moved = False
+        self._read_ahead()
         while self._page and self._gate.has_room:
             event = self._page.popleft()
+            self._waits.position = event.seq
             self._dispatch(event)
+            await self._offer_to_all(event)
             self._projection.dispatched_to(event.seq)
             moved = True
-            if event.stream.startswith("definition/"):
+            if event.stream.startswith("definition/") or (self._page_lacks_runs and self._hears_runs()):
                 self._page.clear()  # what was read ahead may lack facts that are listened to from here on
         return moved
+
+    def _read_ahead(self) -> None:
+        if not self._page:
+            self._page_lacks_runs = not self._hears_runs()
+            after = self._projection.dispatched
+            self._page.extend(self._store.read_all(after, PAGE, arrivals=self._page_lacks_runs))
+            self._seen_all = not self._page
+
+    def _hears_runs(self) -> bool:
+        return self._definitions.listens_to_runs or self._waits.listeners.to_runs
+
+    async def _offer_to_all(self, event: Event) -> None:
+        """The event meets the steps that wait for its type."""
+        for count, saga_id in enumerate(self._waits.listeners.of(event.type), 1):
+            self._offer(saga_id, event)
+            if count % PAGE == 0:
+                await asyncio.sleep(0)
 
     def _dispatch(self, event: Event) -> None:
         self._definitions.apply(event)
         for compiled in self._definitions.listening(event.type):
             saga_id = run_id(compiled.saga.id, event.seq, event.hash)
+            if self._definitions.waits(compiled.saga.id, event.seq):
+                continue
             if event.seq <= self._looked_to and self._exists(saga_id):
                 continue
             self._start(compiled, saga_id, event)
+
+    def _catch_up(self) -> bool:
+        """A page of the events that have waited for a definition; False if there is none, or no room."""
+        if not self._pauses or not self._gate.has_room:
+            return False
+        pause = self._pauses.popleft()
+        events = [event for event in self._store.read_all(pause.after, PAGE) if event.seq <= pause.to]
+        for event in events:
+            compiled = self._definitions.compiled_at(pause.saga, event.seq)
+            if compiled is None or event.type not in compiled.saga.triggers:
+                continue
+            saga_id = run_id(pause.saga, event.seq, event.hash)
+            if not self._exists(saga_id):
+                self._start(compiled, saga_id, event)
+        if events:
+            self._pauses.appendleft(pause._replace(after=events[-1].seq))
+        else:
+            self._definitions.caught_up[pause.saga] = pause.ended_at
+            self._projection.marks_changed()
+        return True
 
     def _start(self, compiled: CompiledSaga, saga_id: str, event: Event) -> None:
         run = LiveRun(begin(compiled.saga, saga_id), compiled, event)
@@ -118,10 +171,25 @@ class Dispatcher:
             if event.type != TYPES[Skipped]:  # a chain that ends is on record once; what hears of that adds nothing
                 reason = f"{depth} sagas in a chain led here; more than {MOST_DEPTH} are taken for a loop"
                 self._runner.refuse(run, Skipped(now, revision, source, reason))
+                self._too_deep(compiled.saga.id, reason)
         elif failed:
             self._runner.refuse(run, FilterFailed(now, revision, source, failed))
+        elif taken := self._taken(compiled, saga_id, event):
+            self._runner.refuse(run, Skipped(now, revision, source, taken))
         else:
             self._runner.take(run, Trigger(source, depth))
+
+    def _taken(self, compiled: CompiledSaga, saga_id: str, event: Event) -> str:
+        """Why a run whose lock says `skip` is none, empty if it is one: also where the key cannot be told, which is on
+        record in the run itself."""
+        if compiled.saga.lock is None or compiled.saga.lock.on_conflict != "skip":
+            return ""
+        try:
+            key = lock_key(compiled, saga_id, event)
+        except ExpressionError:
+            return ""
+        holder = self._waits.locks.holder(key)
+        return f"lock {key} is held by run {holder}" if holder else ""
 
     def _depth(self, event: Event) -> int:
         """How many sagas led to this event."""
@@ -142,6 +210,5 @@ def _passes(compiled: CompiledSaga, saga_id: str, event: Event) -> bool:
     """Whether the filter lets the event through. Raises ExpressionError."""
     if compiled.filter is None:
         return True
-    saga = {"id": saga_id, "definition": compiled.saga.id}
-    passed: bool = compiled.filter.evaluate({"data": data_of(event), "event": attributes_of(event), "saga": saga})
+    passed: bool = compiled.filter.evaluate(start_names(saga_id, compiled.saga.id, event))
     return passed

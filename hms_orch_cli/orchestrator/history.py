@@ -10,7 +10,9 @@ from hms_orch_cli.errors import NotFound
 from hms_orch_cli.orchestrator.definitions import Definitions
 from hms_orch_cli.orchestrator.live_run import LiveRun
 from hms_orch_cli.ports import Event, LogReader
-from hms_orch_cli.saga.events import RUN_FACTS, RunFact, from_data
+from hms_orch_cli.saga.encoding import from_data
+from hms_orch_cli.saga.event_types import RUN_FACTS
+from hms_orch_cli.saga.events import RunFact
 from hms_orch_cli.saga.machine import begin, fold
 from hms_orch_cli.saga.moment import from_rfc3339
 from hms_orch_cli.saga.state import Run

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from hms_orch_cli.orchestrator.compiled import CompiledSaga
 from hms_orch_cli.ports import CallRequest, Event
 from hms_orch_cli.saga.outcome import Op
-from hms_orch_cli.saga.state import PENDING, Progress, Run
+from hms_orch_cli.saga.state import Progress, Run
 
 if TYPE_CHECKING:
     import asyncio  # a command that only reads a run must not pay for an event loop
@@ -17,7 +17,8 @@ class LiveRun:
     """A run in memory: its state, what it needs to move, and what of it is under way in this process."""
 
     __slots__ = (
-        "acting", "asked_for", "compiled", "granted", "places", "requests", "state", "stirred", "trigger", "waiting",
+        "acting", "asked_for", "compiled", "granted", "listening", "places", "requests", "state", "stirred", "trigger",
+        "waiting",
     )  # fmt: skip
 
     def __init__(self, state: Run, compiled: CompiledSaga, trigger: Event) -> None:
@@ -36,6 +37,8 @@ class LiveRun:
         """(step, op) -> the service at whose gate a place was given to it, for the next turn to use"""
         self.asked_for: dict[tuple[str, Op], int | None] = {}
         """(step, op) -> the pause in milliseconds that a 202 or a 425 asked for before the first question"""
+        self.listening: set[str] = set()
+        """steps that wait and have looked at the events of the past: what comes is offered to them"""
         self.stirred: asyncio.Event | None = None
         """wakes the polls that pause, once there are any"""
 
@@ -47,4 +50,4 @@ class LiveRun:
 
     def progress(self, step: str, op: Op) -> Progress:
         """How far the call, or the undo, of a step has come."""
-        return (self.state.calls if op == "call" else self.state.undos).get(step, PENDING)
+        return self.state.progress(step, op)

@@ -3,24 +3,45 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from typing import Any
 
 import orjson
 
+from hms_orch_cli.errors import HmsError
 from hms_orch_cli.orchestrator.answers import answered
-from hms_orch_cli.orchestrator.definitions import Definitions
+from hms_orch_cli.orchestrator.definition_pause import pause_append, resume_append
+from hms_orch_cli.orchestrator.definitions import Definitions, Pause
 from hms_orch_cli.orchestrator.dispatcher import Dispatcher
 from hms_orch_cli.orchestrator.gate import Gate
 from hms_orch_cli.orchestrator.history import fact_of, load_run, read_run
 from hms_orch_cli.orchestrator.live_run import LiveRun
-from hms_orch_cli.orchestrator.projection import DEFINITIONS, DISPATCHED, TOTALS, Projection, row_of
+from hms_orch_cli.orchestrator.locks import Claimed, Locks
+from hms_orch_cli.orchestrator.projection import DEFINITIONS, DISPATCHED, QUESTIONS, TOTALS, Projection, row_of
 from hms_orch_cli.orchestrator.requests import RequestWriter
 from hms_orch_cli.orchestrator.runner import Runner
-from hms_orch_cli.ports import Clock, Derived, DerivedTables, Expressions, Journal, LogReader, Observer, Participants
-from hms_orch_cli.saga.events import RUN_FACTS, RunFact
-from hms_orch_cli.saga.inputs import Input
+from hms_orch_cli.orchestrator.waits import Waits
+from hms_orch_cli.orchestrator.watch import Watch
+from hms_orch_cli.ports import (
+    Clock,
+    Derived,
+    DerivedTables,
+    Event,
+    Expressions,
+    Journal,
+    LogReader,
+    Observer,
+    Participants,
+    RunRow,
+)
+from hms_orch_cli.saga.definition import DEFAULT_HITL_AFTER
+from hms_orch_cli.saga.event_types import RUN_FACTS
+from hms_orch_cli.saga.events import RunFact
+from hms_orch_cli.saga.inputs import Input, Trigger
+from hms_orch_cli.saga.machine import begin
 from hms_orch_cli.saga.outcome import Answer, Op, Verdict
-from hms_orch_cli.saga.state import PENDING, Phase, Run, Status
+from hms_orch_cli.saga.state import Phase, Run, Status
+from hms_orch_cli.views.questions import STREAM, Questions
 from hms_orch_cli.views.totals import Totals
 
 FLUSH_S = 0.2
@@ -33,6 +54,9 @@ GRACE_S = 5.0
 """Seconds that calls in flight get at a stop."""
 
 PAGE = 1_000
+
+LONGEST_TIMER_S = 86_400.0
+"""Seconds after which an alarm looks at the tables again, whatever they say."""
 
 
 class Orchestrator:
@@ -59,16 +83,23 @@ class Orchestrator:
         self.definitions = Definitions(reader, lambda: expressions)
         self.gate = Gate(calls, calls_per_service)
         self.projection = Projection(journal, self.definitions.to_json, self._arm_flush)
+        self.waits = Waits(reader, Locks(self._grant))
+        self.watch = Watch(journal, self.projection, clock)
         heard = (*observers, self)
-        self.runner = Runner(journal, participants, clock, self.gate, writer, self.projection, heard, self.fail)
+        self.runner = Runner(
+            journal, participants, clock, self.gate, writer, self.waits, self.projection, heard, self.fail
+        )
         self._clock = clock
+        self._granting = 0
         self._dispatcher: Dispatcher | None = None
         self._work: asyncio.Task[None] | None = None
         self._flush_timer: asyncio.TimerHandle | None = None
+        self._parked_timer: asyncio.TimerHandle | None = None
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def start(self) -> None:
-        """Folds the tail of the log and lets every unfinished run go on."""
+        """Folds the tail of the log and lets every unfinished run go on. Runs that only a person, an event, a callback
+        or a far time moves stay where they are until then."""
         tail = self._fold_tail(self._tables.folded_to(), self._reader.last_seq())
         looked_to = self._looked_to(tail)
         dispatcher = Dispatcher(
@@ -77,18 +108,28 @@ class Orchestrator:
             self.runner,
             self.gate,
             self.projection,
+            self.waits,
             self._clock,
-            exists=self._exists,
+            exists=self.exists,
+            offer=self._offer,
+            too_deep=lambda saga, reason: self._appended(self.watch.too_deep(saga, reason)),
             looked_to=looked_to,
         )
         self._dispatcher = dispatcher
         self.gate.on_room = dispatcher.wake
-        before: str | None = None
-        while rows := self._tables.run_rows(unfinished=True, before=before, limit=PAGE):
-            for row in rows:
-                if row.state != Status.STUCK.value and row.saga_id not in tail:
-                    self.runner.take(load_run(self._reader, self.definitions, row.saga_id))
-            before = rows[-1].saga_id
+        self.waits.position = self.projection.dispatched
+        self._restore_waits(tail)
+        for run in tail.values():
+            if not run.status.ended and run.status is not Status.STUCK:
+                self.runner.take(load_run(self._reader, self.definitions, run.id))
+        for row in self._rows(unfinished=True, parked=False):
+            if row.saga_id not in tail:
+                self.runner.take(load_run(self._reader, self.definitions, row.saga_id))
+        for saga, threshold in self._thresholds().items():
+            self._appended(self.watch.failed(saga, threshold))
+        for pause in self.definitions.pauses_over(self.projection.dispatched):
+            dispatcher.catch_up(pause)
+        self._wake_parked()
         self._work = asyncio.get_running_loop().create_task(dispatcher.work())
         self._work.add_done_callback(self._work_ended)
 
@@ -98,34 +139,76 @@ class Orchestrator:
             self._dispatcher.wake()
 
     def on_facts(self, run: Run, facts: Sequence[RunFact]) -> None:
-        """See `ports.Observer.on_facts`: what a run records may start another one."""
-        if self.definitions.listens_to_runs:
+        """See `ports.Observer.on_facts`: what a run records may start another one, or be what one waits for."""
+        if self.definitions.listens_to_runs or self.waits.listeners.to_runs:
             self.wake()
+        if run.status is Status.FAILED:
+            self._appended(self.watch.failed(run.saga.id, run.saga.hitl_after))
 
-    async def tell(self, saga_id: str, happened: Input) -> Run:
-        """Brings an input from outside to a run and returns the run after it, once durable. An input that does not
-        fit changes nothing. Raises NotFound."""
-        run = self._live(saga_id)
+    def run(self, saga_id: str) -> LiveRun:
+        """A run as it stands now. Raises NotFound."""
+        found = self.runner.live.get(saga_id)
+        return load_run(self._reader, self.definitions, saga_id) if found is None else found
+
+    async def tell(self, run: LiveRun, happened: Input) -> Run:
+        """Brings an input from outside to a run that `run` gave in the same turn of the loop; returns the run after it,
+        once durable. An input that does not fit changes nothing."""
         await self.runner.tell(run, happened)
         return run.state
 
     async def report(self, saga_id: str, step: str, op: Op, verdict: Verdict, answer: Answer) -> bool:
-        """Brings the end of a 202 that the participant itself reports. False if the step waits for nothing and has
-        had no answer yet; a second report changes nothing. Raises NotFound."""
-        run = self._live(saga_id)
-        progress = (run.state.calls if op == "call" else run.state.undos).get(step, PENDING)
-        if progress.phase in (Phase.RUNNING, Phase.ACCEPTED):
+        """Brings the end of a 202, or of an undo by event, that the participant itself reports. False if the step waits
+        for nothing, or was given up meanwhile; a second report changes nothing. Raises NotFound."""
+        run = self.run(saga_id)
+        progress = run.progress(step, op)
+        if progress.phase in (Phase.RUNNING, Phase.ACCEPTED, Phase.RETRYING):
             compiled = run.compiled.steps[step]
             told = answered(run.state, run.trigger, compiled, op, progress.attempt, verdict, answer)
-            await self.runner.tell(run, told)
+            await self.runner.tell(run, told._replace(reported=True))
             return True
-        return not progress.phase.moving and progress.phase is not Phase.PENDING
+        return progress.phase is Phase.SUCCEEDED or progress.refused
+
+    def start_anew(self, run: LiveRun, saga_id: str) -> None:
+        """Starts a run in the place of one that has undone something."""
+        state = run.state
+        assert state.event is not None, "a run that has ended knows its event"  # noqa: S101
+        anew = LiveRun(begin(state.saga, saga_id), run.compiled, run.trigger)
+        self.runner.take(anew, Trigger(state.event, state.depth, redrive_of=state.id))
+
+    def exists(self, saga_id: str) -> bool:
+        """Whether there is a run of this id, in memory or in the log."""
+        return saga_id in self.runner.live or bool(self._reader.read(f"run/{saga_id}"))
+
+    def holder(self, key: str) -> str:
+        """The run that holds a lock, empty if none does."""
+        return self.waits.locks.holder(key)
+
+    async def decide_about_definition(self, item: str, decision: str, actor: str, note: str) -> None:
+        """Decides an item that is about a definition. Raises NotAllowed."""
+        await self.watch.decide(item, decision, actor, note)
+
+    async def pause(self, saga: str, actor: str, note: str) -> None:
+        """From now on the definition starts no run; its events wait in the log. Raises NotFound, NotAllowed."""
+        append = pause_append(self._reader, saga, self.projection.dispatched, actor, note, self._clock.now_ms())
+        self.definitions.held_back[saga] = self.projection.dispatched
+        try:
+            await self._journal.append(*append)
+        except HmsError:
+            self.definitions.held_back.pop(saga)
+            raise
+
+    async def resume(self, saga: str, actor: str, note: str) -> None:
+        """The definition meets the events that have waited. Raises NotAllowed."""
+        seq = await self._journal.append(*resume_append(self._reader, saga, actor, note, self._clock.now_ms()))
+        after = self.definitions.held_back.pop(saga, seq)
+        if self._dispatcher is not None:
+            self._dispatcher.catch_up(Pause(saga, after, self.projection.dispatched, seq))
 
     @property
     def is_idle(self) -> bool:
         """Whether nothing moves any more without a person, an event or a callback."""
         dispatcher = self._dispatcher
-        return dispatcher is not None and dispatcher.is_idle and self.runner.is_idle
+        return dispatcher is not None and dispatcher.is_idle and not self._granting and self.runner.is_idle
 
     async def until_idle(self) -> None:
         """Ends when nothing moves any more. Raises what stopped the orchestrator, if something did."""
@@ -143,8 +226,9 @@ class Orchestrator:
         if self._work is not None:
             self._work.cancel()
         await self.runner.stop(GRACE_S)
-        if self._flush_timer is not None:
-            self._flush_timer.cancel()
+        for timer in (self._flush_timer, self._parked_timer):
+            if timer is not None:
+                timer.cancel()
         if not self._failed.done():
             self.projection.flush()
             self._failed.cancel()
@@ -153,10 +237,12 @@ class Orchestrator:
     # -- inside
 
     def _fold_tail(self, folded_to: int, head: int) -> Mapping[str, Run]:
-        """Brings the derived tables from where they were written to the end of the log, and lets the runs in between
-        go on. Returns those: their rows are on their way."""
+        """Brings the derived tables from where they were written to the end of the log. Returns the runs in between:
+        their rows are on their way."""
         if (written := self._tables.mark(TOTALS)) is not None:
             self.projection.totals = Totals.from_json(orjson.loads(written))
+        if (written := self._tables.mark(QUESTIONS)) is not None:
+            self.projection.questions = Questions.from_json(orjson.loads(written))
         if (written := self._tables.mark(DEFINITIONS)) is not None:
             self.definitions.restore(orjson.loads(written))
         self.projection.dispatched = int(self._tables.mark(DISPATCHED) or 0)
@@ -165,16 +251,17 @@ class Orchestrator:
             events = self._reader.read_all(folded_to, PAGE)
             for event in events:
                 if event.type in RUN_FACTS and event.stream.startswith("run/"):
-                    self.projection.totals.add(orjson.loads(event.data or "{}")["saga"], fact_of(event))
+                    saga, fact = orjson.loads(event.data or "{}")["saga"], fact_of(event)
+                    self.projection.totals.add(saga, fact)
+                    self.projection.questions.add(saga, fact)
                     touched[event.stream.removeprefix("run/")] = None
+                elif event.stream.startswith(STREAM):
+                    self.projection.fold_item(event.type, event.time, orjson.loads(event.data or "{}"))
             folded_to = events[-1].seq
         runs = {saga_id: read_run(self._reader, self.definitions, saga_id) for saga_id in touched}
         rows = [row_of(run) for run in runs.values() if run.status is not Status.SKIPPED]
         if touched:
             self._journal.derive(Derived(rows, self.projection.marks()))
-        for run in runs.values():
-            if not run.status.ended and run.status is not Status.STUCK:
-                self.runner.take(load_run(self._reader, self.definitions, run.id))
         return runs
 
     def _looked_to(self, tail: Mapping[str, Run]) -> int:
@@ -185,12 +272,69 @@ class Orchestrator:
         newest = [row.event_seq for row in self._tables.run_rows(limit=1)]
         return max(*begun, *newest, self.projection.dispatched + 1, 0)
 
-    def _live(self, saga_id: str) -> LiveRun:
-        found = self.runner.live.get(saga_id)
-        return load_run(self._reader, self.definitions, saga_id) if found is None else found
+    def _restore_waits(self, tail: Mapping[str, Run]) -> None:
+        """Locks and listeners as the log has them."""
+        claims = [
+            Claimed(row.lock_key or "", row.event_seq, row.saga_id, row.fence or 0)
+            for row in self._rows(having="lock")
+            if row.saga_id not in tail
+        ]
+        claims += [
+            Claimed(run.claim.key, run.event.seq, run.id, run.claim.fence)
+            for run in tail.values()
+            if run.claim is not None and run.event is not None and not run.status.ended and not run.claim.released
+        ]
+        self.waits.locks.restore(claims, self.projection.totals.fence)
+        for row in self._rows(having="awaits"):
+            for event_type in orjson.loads(row.awaits or "[]") if row.saga_id not in tail else ():
+                self.waits.listeners.add(event_type, row.saga_id)
 
-    def _exists(self, saga_id: str) -> bool:
-        return bool(self._reader.read(f"run/{saga_id}"))
+    def _rows(self, **wanted: Any) -> Iterator[RunRow]:
+        before: str | None = None
+        while rows := self._tables.run_rows(before=before, limit=PAGE, **wanted):
+            yield from rows
+            before = rows[-1].saga_id
+
+    def _thresholds(self) -> dict[str, int]:
+        """Definitions with failed runs in a row, and how many of those make a question."""
+        current = self.definitions.current
+        return {
+            saga: self.definitions.saga(saga, current[saga]).hitl_after if saga in current else DEFAULT_HITL_AFTER
+            for saga in self.projection.questions.in_a_row
+        }
+
+    def _grant(self, saga_id: str, fence: int) -> None:
+        """A lock is the run's from now on. Later, not here: whoever gave it back is in the middle of its own turn."""
+        self._granting += 1
+        asyncio.get_running_loop().call_soon(self._granted, saga_id, fence)
+
+    def _granted(self, saga_id: str, fence: int) -> None:
+        self._granting -= 1
+        self.runner.grant(self.run(saga_id), fence)
+
+    def _offer(self, saga_id: str, event: Event) -> None:
+        """An event that the run may wait for. One that is not in memory looks at the log by itself when it is taken."""
+        if (run := self.runner.live.get(saga_id)) is not None:
+            self.runner.offer(run, event)
+            return
+        run = self.run(saga_id)
+        if not run.state.status.ended and run.state.status is not Status.STUCK:
+            self.runner.take(run)
+
+    def _wake_parked(self) -> None:
+        """Takes up the runs that have waited for a time that has come, and sets the alarm for the next."""
+        now = self._clock.now_ms()
+        for row in self._rows(unfinished=True, parked=True, due_to=now):
+            if row.saga_id not in self.runner.live:
+                self.runner.take(load_run(self._reader, self.definitions, row.saga_id))
+        if (due_at := self._tables.next_due(now)) is not None:
+            delay = min(max(due_at - now, 0) / 1000, LONGEST_TIMER_S)
+            self._parked_timer = asyncio.get_running_loop().call_later(delay, self._wake_parked)
+
+    def _appended(self, appended: Awaitable[int] | None) -> None:
+        """Something is on its way into the log that nobody waits for; if it does not arrive, nothing goes on."""
+        if appended is not None:
+            asyncio.ensure_future(appended).add_done_callback(self._work_ended)
 
     def _arm_flush(self) -> None:
         if self._flush_timer is None:
@@ -210,6 +354,6 @@ class Orchestrator:
         if not self._failed.done():
             self._failed.set_exception(error)
 
-    def _work_ended(self, work: asyncio.Task[None]) -> None:
+    def _work_ended(self, work: asyncio.Future[Any]) -> None:
         if not work.cancelled() and (error := work.exception()) is not None:
             self.fail(error)

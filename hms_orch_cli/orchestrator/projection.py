@@ -5,19 +5,22 @@ Everything here can be thrown away and folded again from the log (`hms-orch repl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import orjson
 
 from hms_orch_cli.ports import Derived, Journal, RunRow
 from hms_orch_cli.saga.events import RunFact
 from hms_orch_cli.saga.state import Run, Status
-from hms_orch_cli.views.runs import due_at, reason_of, state_of, steps_of
+from hms_orch_cli.views.questions import QUEUED, Questions
+from hms_orch_cli.views.runs import awaits_of, due_at, items_of, reason_of, state_of, steps_of, waits_for_others
 from hms_orch_cli.views.totals import Totals
 
 DISPATCHED = "dispatched"
 DEFINITIONS = "definitions"
 TOTALS = "totals"
+QUESTIONS = "questions"
 
 
 class Projection:
@@ -31,6 +34,7 @@ class Projection:
         self._arm = arm
         self._changed: dict[str, Run] = {}
         self.totals = Totals()
+        self.questions = Questions()
         self.dispatched = 0
         self._marked = -1
 
@@ -38,8 +42,22 @@ class Projection:
         """Takes in the facts of one run; `run` is the state after them."""
         for fact in facts:
             self.totals.add(run.saga.id, fact)
+        if run.status.ended:
+            for fact in facts:
+                self.questions.add(run.saga.id, fact)
         if run.status is not Status.SKIPPED:
             self._changed[run.id] = run
+        self._arm()
+
+    def fold_item(self, kind: str, time: str, data: Mapping[str, Any]) -> None:
+        """Takes in an event of a stream `hitl/<saga>`."""
+        self.totals.count_item(data["saga"], data["kind"], queued=kind == QUEUED)
+        self.questions.add_event(kind, time, data)
+        self.marks_changed()
+
+    def marks_changed(self) -> None:
+        """What is remembered beside the rows has to be written, though no row has changed."""
+        self._marked = -1
         self._arm()
 
     def dispatched_to(self, seq: int) -> None:
@@ -62,6 +80,7 @@ class Projection:
             DISPATCHED: str(self.dispatched),
             DEFINITIONS: orjson.dumps(self._definitions()).decode(),
             TOTALS: orjson.dumps(self.totals.to_json()).decode(),
+            QUESTIONS: orjson.dumps(self.questions.to_json()).decode(),
         }
 
 
@@ -83,4 +102,20 @@ def row_of(run: Run) -> RunRow:
         event_source=event.source,
         event_type=event.type,
         steps=orjson.dumps(steps_of(run)).decode(),
+        **_waiting(run),
     )
+
+
+def _waiting(run: Run) -> dict[str, Any]:
+    """The columns of what an unfinished run waits for, by which it is found while it is not in memory."""
+    if run.status.ended:
+        return {}
+    claim, items, awaits = run.claim, items_of(run), awaits_of(run)
+    locked = claim is not None and not claim.released
+    return {
+        "parked": int(waits_for_others(run)),
+        "lock_key": claim.key if claim is not None and locked else None,
+        "fence": claim.fence or None if claim is not None and locked else None,
+        "awaits": orjson.dumps(awaits).decode() if awaits else None,
+        "items": orjson.dumps(items).decode() if items else None,
+    }

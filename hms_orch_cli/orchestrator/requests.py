@@ -12,7 +12,7 @@ from hms_orch_cli.orchestrator.cloud_event import attributes_of
 from hms_orch_cli.orchestrator.compiled import CompiledRequest, encode_path_part
 from hms_orch_cli.ports import CallRequest, Event
 from hms_orch_cli.saga.commands import Poll
-from hms_orch_cli.saga.decide import key_of
+from hms_orch_cli.saga.identity import key_of
 from hms_orch_cli.saga.outcome import Op
 from hms_orch_cli.saga.state import Run
 
@@ -39,6 +39,8 @@ class RequestWriter:
             payload = orjson.dumps(body) if request.own_body else None
         else:
             payload = _envelope(run, trigger, step, op, attempt, callback)
+        if run.claim is not None and run.claim.fence:
+            headers = {**headers, "HMS-Fence": str(run.claim.fence)}
         return CallRequest(
             saga_id=run.id,
             step=step,
@@ -102,6 +104,12 @@ def names_of(run: Run, trigger: Event, step: str, op: Op = "call") -> dict[str, 
         "context": run.context(step, op),
         "saga": {"id": run.id, "definition": run.saga.id},
     }
+
+
+def start_names(saga_id: str, definition: str, event: Event) -> dict[str, Any]:
+    """What an expression may use before the first step: a filter, the key of a lock."""
+    saga = {"id": saga_id, "definition": definition}
+    return {"data": data_of(event), "event": attributes_of(event), "saga": saga}
 
 
 def data_of(event: Event) -> Any:

@@ -18,22 +18,25 @@ from hms_orch_cli.orchestrator.alarms import Alarms
 from hms_orch_cli.orchestrator.compiled import CompiledStep
 from hms_orch_cli.orchestrator.errands import Act, Errands
 from hms_orch_cli.orchestrator.gate import Gate
+from hms_orch_cli.orchestrator.listening import heard, waiting_steps
 from hms_orch_cli.orchestrator.live_run import LiveRun
 from hms_orch_cli.orchestrator.projection import Projection
 from hms_orch_cli.orchestrator.requests import RequestWriter, names_of
-from hms_orch_cli.ports import Clock, Journal, NewEvent, Observer, Participants
-from hms_orch_cli.saga.commands import Begin, Check, Command, Poll, Send, Wake
+from hms_orch_cli.orchestrator.waits import Waits
+from hms_orch_cli.ports import Clock, Event, Journal, NewEvent, Observer, Participants
+from hms_orch_cli.saga.commands import Acquire, Begin, Check, Command, Expire, Listen, Poll, Send, Wake
 from hms_orch_cli.saga.decide import advance
 from hms_orch_cli.saga.due import due, is_announced
-from hms_orch_cli.saga.events import TYPES, RunFact, to_data
-from hms_orch_cli.saga.inputs import Attempt, CutOff, Input, Tick
+from hms_orch_cli.saga.encoding import to_data
+from hms_orch_cli.saga.event_types import SOURCE, TYPES
+from hms_orch_cli.saga.events import RunFact
+from hms_orch_cli.saga.inputs import Attempt, CutOff, Granted, Heard, Input, Tick
 from hms_orch_cli.saga.machine import evolve
 from hms_orch_cli.saga.moment import rfc3339
 from hms_orch_cli.saga.outcome import Op
 from hms_orch_cli.saga.state import PENDING, Phase, Run, Status
+from hms_orch_cli.saga.waiting import has_heard
 from hms_orch_cli.views.runs import waits_for_others
-
-SOURCE = "hms-orch"
 
 
 class Runner:
@@ -46,6 +49,7 @@ class Runner:
         clock: Clock,
         gate: Gate,
         writer: RequestWriter,
+        waits: Waits,
         projection: Projection,
         observers: Sequence[Observer],
         on_fatal: Callable[[BaseException], None],
@@ -55,6 +59,7 @@ class Runner:
         self._gate = gate
         self._writer = writer
         self._errands = Errands(participants, clock, gate, writer)
+        self._waits = waits
         self._projection = projection
         self._observers = observers
         self._on_fatal = on_fatal
@@ -71,11 +76,27 @@ class Runner:
         self.live[run.state.id] = run
         self._spawn(run, *self._begin_turn(run, happened))
 
+    def offer(self, run: LiveRun, event: Event) -> None:
+        """An event that the run may wait for: the first of its steps that it matches takes it."""
+        for step in waiting_steps(run.state, event.type):
+            if step not in run.listening or has_heard(run.state, event.seq):
+                continue
+            found = heard(run, run.state, step, event)
+            if found is not None:
+                self.take(run, found)
+            if isinstance(found, Heard):
+                return
+
+    def grant(self, run: LiveRun, fence: int) -> None:
+        """The run's turn for its lock has come. A stop leaves that to the next start."""
+        if not self._stopping:
+            self.take(run, Granted(fence))
+
     async def tell(self, run: LiveRun, happened: Input) -> None:
         """Brings an input from outside (a callback, a cancel) to a run; ends when what follows from it is durable."""
+        recorded, acts = self._begin_turn(run, happened)
         if not run.state.status.ended:
             self.live[run.state.id] = run
-        recorded, acts = self._begin_turn(run, happened)
         durable = asyncio.ensure_future(recorded) if recorded is not None else None
         self._spawn(run, durable, acts)
         if durable is not None:
@@ -140,7 +161,9 @@ class Runner:
     def _begin_turn(self, run: LiveRun, happened: Input | None) -> tuple[Awaitable[None] | None, list[Act]]:
         """A turn, and its facts on their way into the log; the acts may be carried out once those are durable."""
         facts, acts = self._turn(run, happened)
-        return (self._record(run, run.state, facts) if facts else None), acts
+        recorded = self._record(run, run.state, facts) if facts else None
+        self._waits.settle(run)  # behind the append: whoever is next in line stands behind it in the log
+        return recorded, acts
 
     def _turn(self, run: LiveRun, happened: Input | None) -> tuple[list[RunFact], list[Act]]:
         """Folds an input, begins what may begin, and says what to append and then to carry out."""
@@ -161,7 +184,7 @@ class Runner:
         for command in owed:
             if isinstance(command, Wake):
                 wake_at = command.at if wake_at is None else min(wake_at, command.at)
-            elif not isinstance(command, Begin):
+            elif isinstance(command, Send | Poll | Check):
                 name = _name(command)
                 if name not in run.acting and not self._stopping:
                     run.acting.add(name)
@@ -173,10 +196,14 @@ class Runner:
         return facts, acts
 
     def _next_input(self, run: LiveRun, state: Run, owed: list[Command]) -> Input | None:
-        """The next thing that can begin: an attempt that is owed, or one that was cut off."""
-        if self._stopping:
+        """The next thing that can begin: an attempt that is owed, or one that was cut off; or that a wait ends."""
+        if self._stopping or state.paused:
             return None
         for command in owed:
+            if isinstance(command, Acquire | Listen | Expire):
+                if (answer := self._waits.answer(run, state, command)) is not None:
+                    return answer
+                continue
             if isinstance(command, Begin):
                 key = (command.step, command.op)
             elif _sends(command) and (command.step, command.op) not in run.requests:
@@ -197,13 +224,15 @@ class Runner:
         step = run.compiled.steps[name]
         before = (state.calls if op == "call" else state.undos).get(name, PENDING)
         try:
-            if op == "call" and before.phase is Phase.PENDING and not self._is_wanted(run, state, step):
+            if op == "call" and not before.attempt and not self._is_wanted(run, state, step):
                 return Attempt(name, op, skip=True)
+            if op == "call" and step.step.call is None:
+                return Attempt(name, op, prompt=_prompt(run, state, step))
             if is_announced(step.step, op):
                 return Attempt(name, op)
             compiled = step.requests.get(op)
             if compiled is None:
-                return Attempt(name, op, error="this version runs no step of this kind")
+                return Attempt(name, op, error="the step has no request")  # the schema sees to it that it has
             again = before.phase in (Phase.PENDING, Phase.RETRYING)
             attempt = before.attempt + 1 if again else before.attempt
             request = self._writer.attempt(state, run.trigger, compiled, name, op, attempt)
@@ -247,7 +276,7 @@ class Runner:
         """Gives back the places of calls that are not under way any more."""
         for key in list(run.places):
             step, op = key
-            progress = (state.calls if op == "call" else state.undos).get(step, PENDING)
+            progress = state.progress(step, op)
             if progress.phase is not Phase.RUNNING:
                 self._gate.leave(run.places.pop(key))
                 if progress.phase is not Phase.ACCEPTED:  # a 425 wants the same request again
@@ -256,8 +285,7 @@ class Runner:
     def _record(self, run: LiveRun, state: Run, facts: list[RunFact]) -> Awaitable[None]:
         """Puts facts on their way into the log; the returned awaitable ends when they are durable and known."""
         version = state.version - len(facts)
-        events = [_event(state, version + place, fact) for place, fact in enumerate(facts, 1)]
-        durable = self._journal.append(f"run/{state.id}", events, version)
+        durable = self._journal.append(f"run/{state.id}", events_of(state, facts, version), version)
         self._projection.fold(state, facts)  # behind the append: what is derived never claims more than was handed over
         return self._known(run, state, facts, durable)
 
@@ -265,7 +293,7 @@ class Runner:
         await durable
         for observer in self._observers:
             observer.on_facts(state, facts)
-        if state.status.ended or state.status is Status.STUCK:
+        if run.state.status.ended or run.state.status is Status.STUCK:  # as it stands now: a person may have been quick
             self._forget(run)
 
     def refuse(self, run: LiveRun, fact: RunFact) -> None:
@@ -276,6 +304,7 @@ class Runner:
     def _forget(self, run: LiveRun) -> None:
         """Lets go of a run that has ended, or that only a decision can move."""
         self._alarms.clear(run.state.id)
+        self._waits.forget(run.state)
         for service in run.places.values():
             self._gate.leave(service)
         run.places.clear()
@@ -288,6 +317,17 @@ class Runner:
             self._spawn(run, *self._begin_turn(run, Tick()))
 
 
+def _prompt(run: LiveRun, state: Run, step: CompiledStep) -> str | None:
+    """What a person is asked, None in a step that waits for an event. Raises ExpressionError."""
+    approval = step.step.approval
+    if approval is None or step.prompt is None:
+        return approval and approval.prompt
+    try:
+        return str(step.prompt.render(names_of(state, run.trigger, step.step.name)))
+    except ExpressionError as error:
+        raise ExpressionError(f"prompt: {error.message}", error.hint) from error
+
+
 def _sends(command: Command) -> TypeGuard[Send | Poll]:
     """Whether a request goes out for it: an attempt, or the same request again after a 425."""
     return isinstance(command, Send) or (isinstance(command, Poll) and command.status == 425)
@@ -296,6 +336,11 @@ def _sends(command: Command) -> TypeGuard[Send | Poll]:
 def _name(act: Act) -> tuple[type[Act], str, Op, int]:
     # The kind belongs to it: a check begins while the last poll of the same attempt may still be under way.
     return type(act), act.step, "call" if isinstance(act, Check) else act.op, act.attempt
+
+
+def events_of(run: Run, facts: Sequence[RunFact], version: int) -> list[NewEvent]:
+    """The events of a run's next facts; `version` is where its stream stands before them."""
+    return [_event(run, version + place, fact) for place, fact in enumerate(facts, 1)]
 
 
 def _event(run: Run, version: int, fact: RunFact) -> NewEvent:

@@ -7,8 +7,26 @@ from typing import NamedTuple
 from hms_orch_cli.saga.outcome import Op
 
 
+class Acquire(NamedTuple):
+    """Evaluate the key of the lock and ask for it, then answer with `Asked`."""
+
+
+class Listen(NamedTuple):
+    """Offer events of this type behind the triggering one, in order, those of the past first; answer with `Heard` at
+    the first that matches."""
+
+    step: str
+    event_type: str
+
+
+class Expire(NamedTuple):
+    """The step has waited long enough; answer with `Expired`."""
+
+    step: str
+
+
 class Begin(NamedTuple):
-    """Evaluate `when` and the request, then answer with `Attempt`: its intent is what makes the call owed."""
+    """Evaluate `when` and the request (or the prompt), then answer with `Attempt`: its intent makes the call owed."""
 
     step: str
     op: Op
@@ -47,4 +65,4 @@ class Wake(NamedTuple):
     at: int
 
 
-Command = Begin | Send | Poll | Check | Wake
+Command = Acquire | Listen | Expire | Begin | Send | Poll | Check | Wake

@@ -142,7 +142,8 @@ Item = Step | Sequence | Group
 
 class Saga(NamedTuple):
     """A whole definition; `revision` is the SHA-256 (hex) of the content as canonical JSON (RFC 8785). `earlier` names
-    for each step those that are done before it begins: what is beside it in a group is not among them."""
+    for each step those that are done before it begins: what is beside it in a group is not among them. `asks_people`:
+    some step waits for a person, or is held before it is undone."""
 
     id: str
     revision: str
@@ -154,6 +155,7 @@ class Saga(NamedTuple):
     lock: Lock | None = None
     deadline_ms: int | None = None
     hitl_after: int = DEFAULT_HITL_AFTER
+    asks_people: bool = False
 
 
 def saga_from(content: Mapping[str, Any], revision: str) -> Saga:
@@ -161,17 +163,19 @@ def saga_from(content: Mapping[str, Any], revision: str) -> Saga:
     trigger = content["trigger"]
     lock = content.get("lock")
     body = Sequence(tuple(_item(item, content) for item in content["steps"]))
+    steps = {step.name: step for step in walk(body)}
     return Saga(
         id=content["id"],
         revision=revision,
         triggers=(trigger,) if isinstance(trigger, str) else tuple(trigger),
         body=body,
-        steps={step.name: step for step in walk(body)},
+        steps=steps,
         earlier=dict(_earlier(body, ())),
         filter=content.get("filter"),
         lock=None if lock is None else _lock(lock),
         deadline_ms=content.get("deadlineMs"),
         hitl_after=content.get("hitlAfter", DEFAULT_HITL_AFTER),
+        asks_people=any(step.approval or step.on_exhausted == "hitl" for step in steps.values()),
     )
 
 

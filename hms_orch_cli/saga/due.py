@@ -4,32 +4,60 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from hms_orch_cli.saga.commands import Begin, Check, Command, Poll, Send, Wake
+from hms_orch_cli.saga.commands import Acquire, Begin, Check, Command, Expire, Listen, Poll, Send, Wake
 from hms_orch_cli.saga.compensation import next_undos
 from hms_orch_cli.saga.definition import Call, Group, Item, Step, Undo
 from hms_orch_cli.saga.outcome import Op
 from hms_orch_cli.saga.state import PENDING, Phase, Progress, Run, Status
 
 _DONE = frozenset({Phase.SUCCEEDED, Phase.SKIPPED})
+_RESTING = frozenset({Phase.RETRYING, Phase.WAITING, Phase.HELD})
+"""Nothing is in flight: the next move is a beginning."""
 
 
 def due(run: Run, now: int) -> list[Command]:
-    """What the world is still owed, in the order of the structure. An ended or stuck run is owed nothing."""
+    """What the world is still owed, in the order of the structure. An ended or stuck run is owed nothing, one that is
+    paused only the end of what is in flight."""
     owed: list[Command] = []
     if run.status is Status.RUNNING:
-        _forward(run.saga.body, run.calls, now, owed)
+        if run.paused:
+            _under_way(run, now, owed)
+            return owed
+        if holds_lock(run):
+            _forward(run.saga.body, run.calls, now, owed)
+        else:
+            _lock(run, owed)
         deadline = deadline_of(run)
         if deadline is not None:
             owed.append(Wake(deadline))
     elif run.status is Status.COMPENSATING:
-        if in_flight(run):
-            for name, call in run.calls.items():
-                if call.phase.moving:
-                    _owe(run.saga.steps[name], "call", call, now, owed)
+        if in_flight(run) or run.paused:
+            _under_way(run, now, owed)
+        elif not holds_lock(run):
+            _lock(run, owed)
         else:
             for step in next_undos(run.saga.body, run.calls, run.undos):
                 _owe(step, "compensate", run.undos.get(step.name, PENDING), now, owed)
     return owed
+
+
+def _lock(run: Run, owed: list[Command]) -> None:
+    """What a run without its lock is owed: to ask for it, or the end of its wait in line."""
+    if run.claim is None:
+        owed.append(Acquire())
+    elif run.status is Status.RUNNING and (ends := lock_wait_ends(run)) is not None:
+        owed.append(Wake(ends))
+
+
+def _under_way(run: Run, now: int, owed: list[Command]) -> None:
+    """What goes on although nothing begins: calls in flight settle before anything is undone, and under a pause."""
+    for name, call in run.calls.items():
+        if call.phase.moving and not (run.paused and call.phase in _RESTING):
+            _owe(run.saga.steps[name], "call", call, now, owed)
+    if run.paused:
+        for name, undo in run.undos.items():
+            if undo.phase.moving and undo.phase not in _RESTING:
+                _owe(run.saga.steps[name], "compensate", undo, now, owed)
 
 
 def _forward(item: Item, calls: Mapping[str, Progress], now: int, owed: list[Command]) -> bool:
@@ -74,8 +102,20 @@ def _owe(step: Step, op: Op, progress: Progress, now: int, owed: list[Command]) 
             owed.append(Wake(progress.sent_at + patience(step, op).timeout_ms))
         case Phase.CHECKING:
             owed.append(Check(step.name, progress.attempt))
+        case Phase.WAITING:
+            _wait(step, progress, now, owed)
         case _:
-            pass  # decided: SUCCEEDED, FAILED, UNKNOWN, SKIPPED, STUCK
+            pass  # decided, or a person's turn: SUCCEEDED, FAILED, UNKNOWN, SKIPPED, HELD, STUCK
+
+
+def _wait(step: Step, progress: Progress, now: int, owed: list[Command]) -> None:
+    if progress.due_at and now >= progress.due_at:
+        owed.append(Expire(step.name))
+        return
+    if step.awaits is not None:
+        owed.append(Listen(step.name, step.awaits.event))
+    if progress.due_at:
+        owed.append(Wake(progress.due_at))
 
 
 def in_flight(run: Run) -> bool:
@@ -85,7 +125,20 @@ def in_flight(run: Run) -> bool:
 
 def deadline_of(run: Run) -> int | None:
     """When the run turns back by itself (milliseconds since 1970), None if never."""
-    return None if run.saga.deadline_ms is None else run.started_at + run.saga.deadline_ms
+    return None if run.saga.deadline_ms is None else run.clock_from + run.saga.deadline_ms
+
+
+def holds_lock(run: Run) -> bool:
+    """Whether the run may move as far as its lock is concerned: it has none, or it holds it, or a person took it."""
+    return run.saga.lock is None or (run.claim is not None and not run.claim.waits)
+
+
+def lock_wait_ends(run: Run) -> int | None:
+    """When a run in line for its lock gives up (milliseconds since 1970), None if it does not."""
+    lock, claim = run.saga.lock, run.claim
+    if lock is None or claim is None or not claim.waits or lock.wait_ms is None:
+        return None
+    return claim.since + lock.wait_ms
 
 
 def patience(step: Step, op: Op) -> Call | Undo:

@@ -1,4 +1,4 @@
-"""Every fact that the orchestrator records, in the past tense, with its name in the log.
+"""Every fact that the orchestrator records about a run, in the past tense.
 
 A fact is a NamedTuple: `at` is its time (milliseconds since 1970, UTC), which the log keeps as the CloudEvents `time`;
 the other fields are the members of `data`, in camelCase, None left out. Facts about a run carry `sagaId` and `saga`
@@ -7,11 +7,7 @@ besides. docs/events.md shows an example of each.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
-
-RESERVED: Final = ("saga.", "hitl.")
-"""Types that begin so are the orchestrator's own and refused from outside."""
+from typing import Any, NamedTuple
 
 
 class EventRef(NamedTuple):
@@ -25,12 +21,13 @@ class EventRef(NamedTuple):
 
 
 class Started(NamedTuple):
-    """A run exists. `depth` counts the sagas that led to this one."""
+    """A run exists. `depth` counts the sagas that led to this one; `redrive_of` is the run whose place it takes."""
 
     at: int
     revision: str
     event: EventRef
     depth: int = 0
+    redrive_of: str | None = None
 
 
 class Skipped(NamedTuple):
@@ -49,6 +46,32 @@ class FilterFailed(NamedTuple):
     revision: str
     event: EventRef
     reason: str
+
+
+class LockQueued(NamedTuple):
+    """The run stands in line for its lock, behind the run `holder`. `key` is canonical JSON, as text."""
+
+    at: int
+    key: str
+    holder: str
+
+
+class LockAcquired(NamedTuple):
+    """The run holds its lock, until it has ended. `fence` rises from one holder to the next."""
+
+    at: int
+    key: str
+    fence: int
+    waited_ms: int
+
+
+class LockReleased(NamedTuple):
+    """A person took the lock from the run, which goes on without it."""
+
+    at: int
+    key: str
+    actor: str
+    note: str
 
 
 class StepStarted(NamedTuple):
@@ -97,8 +120,29 @@ class StepRetrying(NamedTuple):
     status: int | None = None
 
 
+class StepWaiting(NamedTuple):
+    """The step waits, for a person (`what` is approval) or for an event of type `event`; at most until `due_at`."""
+
+    at: int
+    step: str
+    what: str
+    due_at: int | None = None
+    event_type: str | None = None
+    prompt: str | None = None
+
+
+class MatchFailed(NamedTuple):
+    """The `match` of a step that waits could not be evaluated on the event at position `event_seq`: no match."""
+
+    at: int
+    step: str
+    event_seq: int
+    reason: str
+
+
 class StepSucceeded(NamedTuple):
-    """The step took effect. `answer` is the JSON answer, `output` what later steps read if the file maps it."""
+    """The step took effect. `answer` is the JSON answer, `output` what later steps read if the file maps it;
+    `event_seq` is the position of the event that a step has waited for."""
 
     at: int
     step: str
@@ -107,10 +151,12 @@ class StepSucceeded(NamedTuple):
     answer: Any = None
     output: dict[str, Any] | None = None
     summary: str | None = None
+    event_seq: int | None = None
 
 
 class StepFailed(NamedTuple):
-    """The step is over without success. `undo` says whether it may have taken effect and is undone with the rest."""
+    """The step is over without success. `undo` says whether it may have taken effect and is undone with the rest,
+    `refused` that the participant gave a definite no."""
 
     at: int
     step: str
@@ -119,6 +165,20 @@ class StepFailed(NamedTuple):
     undo: bool
     reason: str
     status: int | None = None
+    refused: bool | None = None
+
+
+class StepHeld(NamedTuple):
+    """The same, but the file wants a person to be asked before anything is undone."""
+
+    at: int
+    step: str
+    attempt: int
+    outcome: str
+    undo: bool
+    reason: str
+    status: int | None = None
+    refused: bool | None = None
 
 
 class StepSkipped(NamedTuple):
@@ -130,11 +190,13 @@ class StepSkipped(NamedTuple):
 
 
 class Compensating(NamedTuple):
-    """The run turns back: no forward step begins any more. `cause`: step, deadline, cancel."""
+    """The run turns back: no forward step begins any more. `cause`: step, deadline, cancel, lock (not to be had),
+    key (of a lock: it has none)."""
 
     at: int
     cause: str
     reason: str
+    actor: str | None = None
 
 
 class Compensate(NamedTuple):
@@ -166,6 +228,7 @@ class StepStuck(NamedTuple):
     attempt: int
     reason: str
     status: int | None = None
+    refused: bool | None = None
 
 
 class Completed(NamedTuple):
@@ -176,11 +239,12 @@ class Completed(NamedTuple):
 
 
 class Failed(NamedTuple):
-    """Everything that had to be undone is undone."""
+    """Everything that had to be undone is undone. `cause` is that of the turn back."""
 
     at: int
     reason: str
     duration_ms: int
+    cause: str | None = None
 
 
 class Cancelled(NamedTuple):
@@ -207,16 +271,88 @@ class Abandoned(NamedTuple):
     duration_ms: int
 
 
+class Paused(NamedTuple):
+    """A person lets the run begin nothing any more; what is in flight settles."""
+
+    at: int
+    actor: str
+    note: str
+
+
+class Resumed(NamedTuple):
+    """The run goes on."""
+
+    at: int
+    actor: str
+    note: str
+
+
+class Redriven(NamedTuple):
+    """A run that had ended and has undone nothing goes on from where it failed, with the same id."""
+
+    at: int
+    actor: str
+    note: str
+
+
+class Replaced(NamedTuple):
+    """A run that had ended and has undone something was started anew, as the run `by`."""
+
+    at: int
+    by: str
+    actor: str
+    note: str
+
+
+class Queued(NamedTuple):
+    """A person is asked: the item `id` is open. `kind`: undo, hold, approval."""
+
+    at: int
+    step: str
+    id: str
+    kind: str
+    reason: str
+    decisions: list[str]
+    expires_at: int | None = None
+
+
+class Decided(NamedTuple):
+    """A person has decided an item, once."""
+
+    at: int
+    id: str
+    kind: str
+    decision: str
+    actor: str
+    note: str
+    output: Any = None
+
+
+class Closed(NamedTuple):
+    """An item needs no decision any more."""
+
+    at: int
+    id: str
+    kind: str
+    reason: str
+
+
 RunFact = (
     Started
     | Skipped
     | FilterFailed
+    | LockQueued
+    | LockAcquired
+    | LockReleased
     | StepStarted
     | StepAccepted
     | StepDoubted
     | StepRetrying
+    | StepWaiting
+    | MatchFailed
     | StepSucceeded
     | StepFailed
+    | StepHeld
     | StepSkipped
     | Compensating
     | Compensate
@@ -227,85 +363,11 @@ RunFact = (
     | Cancelled
     | Stuck
     | Abandoned
+    | Paused
+    | Resumed
+    | Redriven
+    | Replaced
+    | Queued
+    | Decided
+    | Closed
 )
-
-RUN_FACTS: Final[Mapping[str, type[RunFact]]] = {
-    "saga.started": Started,
-    "saga.skipped": Skipped,
-    "saga.filter.failed": FilterFailed,
-    "saga.step.started": StepStarted,
-    "saga.step.accepted": StepAccepted,
-    "saga.step.doubted": StepDoubted,
-    "saga.step.retrying": StepRetrying,
-    "saga.step.succeeded": StepSucceeded,
-    "saga.step.failed": StepFailed,
-    "saga.step.skipped": StepSkipped,
-    "saga.compensating": Compensating,
-    "saga.compensate": Compensate,
-    "saga.step.compensated": StepCompensated,
-    "saga.step.stuck": StepStuck,
-    "saga.completed": Completed,
-    "saga.failed": Failed,
-    "saga.cancelled": Cancelled,
-    "saga.stuck": Stuck,
-    "saga.abandoned": Abandoned,
-}
-"""Name in the log -> fact, for the facts about a run (streams `run/…`)."""
-
-TYPES: Final[Mapping[type[RunFact], str]] = {fact: name for name, fact in RUN_FACTS.items()}
-"""Fact -> name in the log."""
-
-DEPLOYED: Final = "saga.deployed"
-"""A revision of a definition holds from this position on; `content` is the YAML as plain values."""
-
-UNDEPLOYED: Final = "saga.undeployed"
-"""From this position on the definition starts no run; runs in flight keep their revision."""
-
-
-def _camel(name: str) -> str:
-    head, *rest = name.split("_")
-    return head + "".join(part.title() for part in rest)
-
-
-_MEMBERS: Final = {fact: tuple(_camel(name) for name in fact._fields[1:]) for fact in TYPES}
-_OF_A_STEP: Final = frozenset(fact for fact in TYPES if "step" in fact._fields)
-_SHAPES: Final = {
-    kind: (fact, tuple(name for name in _MEMBERS[fact] if name not in ("step", "context")))
-    for kind, fact in RUN_FACTS.items()
-}
-"""Name in the log -> fact, and its members but those that lie within `step`: they are the first fields after `at`."""
-
-
-def to_data(fact: RunFact, saga_id: str, saga: str) -> dict[str, Any]:
-    """The `data` of a fact about the run `saga_id` of the definition `saga`, as plain JSON values."""
-    data: dict[str, Any] = {"sagaId": saga_id, "saga": saga}
-    for name, value in zip(_MEMBERS[type(fact)], fact[1:], strict=True):
-        if value is None:
-            continue
-        if name == "step":
-            data["step"] = {"name": value}
-        elif name == "event":
-            data["event"] = {member: part for member, part in value._asdict().items() if part is not None}
-        elif name == "context":
-            data["step"]["context"] = value
-        else:
-            data[name] = value
-    return data
-
-
-def from_data(kind: str, data: Mapping[str, Any], at: int) -> RunFact:
-    """The fact that `to_data` wrote under the wire name `kind`. Raises KeyError for a type that is no run fact."""
-    fact, members = _SHAPES[kind]
-    if fact in _OF_A_STEP:
-        step = data["step"]
-        name = step["name"]
-        head = (at, name, step.get("context")) if fact is Compensate else (at, name)
-        return tuple.__new__(fact, (*head, *map(data.get, members)))
-    if "event" in members:
-        data = {**data, "event": EventRef(**data["event"])}
-    return tuple.__new__(fact, (at, *map(data.get, members)))
-
-
-def is_reserved(event_type: str) -> bool:
-    """Whether only the orchestrator may record this type."""
-    return event_type.startswith(RESERVED)

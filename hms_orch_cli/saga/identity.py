@@ -1,13 +1,34 @@
-"""The id of a run: derived from what triggered it, so the same event never starts the same definition twice."""
+"""The id of a run, derived from what triggered it, so the same event never starts the same definition twice; and the
+idempotency keys of its calls."""
 
 from __future__ import annotations
 
 from hashlib import sha256
 
+from hms_orch_cli.saga.outcome import Op
+from hms_orch_cli.saga.state import Run
+
 
 def run_id(definition: str, seq: int, event_hash: bytes) -> str:
     """A UUID of version 8 (RFC 9562): 48 bits of the triggering event's position, so ids rise with the log, then a
     digest of the definition's id and the event's chain hash, so ids of two stores never meet."""
-    digest = sha256(b"%s\0%d\0%s" % (definition.encode(), seq, event_hash)).hexdigest()
+    return _uuid(seq, b"%s\0%d\0%s" % (definition.encode(), seq, event_hash))
+
+
+def redrive_id(run: Run) -> str:
+    """The id of the run that takes the place of `run`: the same each time it is asked for."""
+    assert run.event is not None, "a run that has ended knows its event"  # noqa: S101
+    return _uuid(run.event.seq, b"redrive\0%s" % run.id.encode())
+
+
+def key_of(run: Run, step: str, op: Op) -> str:
+    """The idempotency key: one for all attempts of a call or an undo; a new round only where a person has another
+    attempt made after a definite no."""
+    round_ = run.progress(step, op).round
+    return f"{run.id}:{step}:{op}" if round_ == 1 else f"{run.id}:{step}:{op}:{round_}"
+
+
+def _uuid(seq: int, named: bytes) -> str:
+    digest = sha256(named).hexdigest()
     variant = "89ab"[int(digest[3], 16) & 3]
     return f"{seq >> 16 & 0xFFFFFFFF:08x}-{seq & 0xFFFF:04x}-8{digest[:3]}-{variant}{digest[4:7]}-{digest[7:19]}"

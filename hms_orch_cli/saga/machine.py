@@ -14,18 +14,30 @@ Recovery after a crash is the same three over the same log: what was owed is owe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from hms_orch_cli.saga.changes import RUN_CHANGES, STEP_CHANGES, IllegalFactError, closed, granted
 from hms_orch_cli.saga.definition import Saga
 from hms_orch_cli.saga.events import (
     Abandoned,
     Cancelled,
+    Closed,
     Compensate,
     Compensating,
     Completed,
+    Decided,
     Failed,
     FilterFailed,
+    LockAcquired,
+    LockQueued,
+    LockReleased,
+    MatchFailed,
+    Paused,
+    Queued,
+    Redriven,
+    Replaced,
+    Resumed,
     RunFact,
     Skipped,
     Started,
@@ -33,14 +45,16 @@ from hms_orch_cli.saga.events import (
     StepCompensated,
     StepDoubted,
     StepFailed,
+    StepHeld,
     StepRetrying,
     StepSkipped,
     StepStarted,
     StepStuck,
     StepSucceeded,
+    StepWaiting,
     Stuck,
 )
-from hms_orch_cli.saga.state import PENDING, Phase, Progress, Run, Status
+from hms_orch_cli.saga.state import PENDING, Phase, Run, Status
 
 _NEW, _RUNNING, _TURNED, _STUCK = Status.NEW, Status.RUNNING, Status.COMPENSATING, Status.STUCK
 
@@ -48,14 +62,25 @@ RUN_TABLE: Final[Mapping[tuple[Status, type[RunFact]], Status]] = {
     (_NEW, Started): _RUNNING,
     (_NEW, Skipped): Status.SKIPPED,
     (_NEW, FilterFailed): Status.SKIPPED,
+    # the lock
+    (_RUNNING, LockQueued): _RUNNING,
+    (_RUNNING, LockAcquired): _RUNNING,
+    (_RUNNING, LockReleased): _RUNNING,
+    (_TURNED, LockQueued): _TURNED,  # a run that was redriven: what it had done is undone under the lock
+    (_TURNED, LockAcquired): _TURNED,
+    (_TURNED, LockReleased): _TURNED,
+    (_STUCK, LockReleased): _STUCK,
     # forward
     (_RUNNING, StepStarted): _RUNNING,
     (_RUNNING, StepAccepted): _RUNNING,
     (_RUNNING, StepDoubted): _RUNNING,
     (_RUNNING, StepRetrying): _RUNNING,
+    (_RUNNING, StepWaiting): _RUNNING,
+    (_RUNNING, MatchFailed): _RUNNING,
     (_RUNNING, StepSucceeded): _RUNNING,
     (_RUNNING, StepSkipped): _RUNNING,
     (_RUNNING, StepFailed): _RUNNING,
+    (_RUNNING, StepHeld): _RUNNING,
     (_RUNNING, Completed): Status.COMPLETED,
     (_RUNNING, Compensating): _TURNED,
     # back: first what is in flight settles, then the undos
@@ -71,10 +96,30 @@ RUN_TABLE: Final[Mapping[tuple[Status, type[RunFact]], Status]] = {
     (_TURNED, Failed): Status.FAILED,
     (_TURNED, Cancelled): Status.CANCELLED,
     (_TURNED, Stuck): _STUCK,
-    # a person
+    # a person is asked, and decides
+    (_RUNNING, Queued): _RUNNING,
+    (_RUNNING, Decided): _RUNNING,
+    (_RUNNING, Closed): _RUNNING,
+    (_TURNED, Queued): _TURNED,
+    (_TURNED, Decided): _TURNED,
+    (_TURNED, Closed): _TURNED,
+    (_STUCK, Decided): _TURNED,
+    (_STUCK, Closed): _STUCK,
+    # a person steers
+    (_RUNNING, Paused): _RUNNING,
+    (_RUNNING, Resumed): _RUNNING,
+    (_TURNED, Paused): _TURNED,
+    (_TURNED, Resumed): _TURNED,
     (_RUNNING, Abandoned): Status.ABANDONED,
     (_TURNED, Abandoned): Status.ABANDONED,
     (_STUCK, Abandoned): Status.ABANDONED,
+    # what had ended
+    (Status.FAILED, Redriven): _RUNNING,
+    (Status.CANCELLED, Redriven): _RUNNING,
+    (Status.ABANDONED, Redriven): _RUNNING,
+    (Status.FAILED, Replaced): Status.FAILED,
+    (Status.CANCELLED, Replaced): Status.CANCELLED,
+    (Status.ABANDONED, Replaced): Status.ABANDONED,
 }
 
 _P = Phase
@@ -101,6 +146,24 @@ STEP_TABLE: Final[Mapping[tuple[Phase, type[RunFact]], Phase]] = {
     (_P.CHECKING, StepFailed): _P.FAILED,
     (_P.RETRYING, StepStarted): _P.RUNNING,
     (_P.RETRYING, StepFailed): _P.FAILED,
+    (_P.RETRYING, StepSucceeded): _P.SUCCEEDED,  # the participant reports it in the pause
+    # an event, or a person who approves
+    (_P.PENDING, StepWaiting): _P.WAITING,
+    (_P.RETRYING, StepWaiting): _P.WAITING,  # a person wants it to wait again
+    (_P.WAITING, MatchFailed): _P.WAITING,
+    (_P.WAITING, StepSucceeded): _P.SUCCEEDED,
+    (_P.WAITING, StepFailed): _P.FAILED,
+    # failed, and a person is asked
+    (_P.PENDING, StepHeld): _P.HELD,
+    (_P.RUNNING, StepHeld): _P.HELD,
+    (_P.ACCEPTED, StepHeld): _P.HELD,
+    (_P.CHECKING, StepHeld): _P.HELD,
+    (_P.RETRYING, StepHeld): _P.HELD,
+    (_P.WAITING, StepHeld): _P.HELD,
+    (_P.HELD, Decided): _P.RETRYING,
+    (_P.HELD, StepSucceeded): _P.SUCCEEDED,
+    (_P.HELD, StepSkipped): _P.SKIPPED,
+    (_P.HELD, StepFailed): _P.FAILED,
     # the undo
     (_P.PENDING, Compensate): _P.RUNNING,
     (_P.RUNNING, Compensate): _P.RUNNING,  # cut off, and begun again
@@ -108,17 +171,21 @@ STEP_TABLE: Final[Mapping[tuple[Phase, type[RunFact]], Phase]] = {
     (_P.RETRYING, Compensate): _P.RUNNING,
     (_P.RUNNING, StepCompensated): _P.SUCCEEDED,
     (_P.ACCEPTED, StepCompensated): _P.SUCCEEDED,
+    (_P.RETRYING, StepCompensated): _P.SUCCEEDED,  # reported in the pause, or a person says so
+    (_P.STUCK, StepCompensated): _P.SUCCEEDED,
     (_P.PENDING, StepStuck): _P.STUCK,
     (_P.RUNNING, StepStuck): _P.STUCK,
     (_P.ACCEPTED, StepStuck): _P.STUCK,
     (_P.RETRYING, StepStuck): _P.STUCK,
+    # a person wants it tried again
+    (_P.STUCK, Decided): _P.RETRYING,
+    (_P.RETRYING, Decided): _P.RETRYING,
+    (_P.RUNNING, Decided): _P.RUNNING,
+    (_P.ACCEPTED, Decided): _P.ACCEPTED,
 }
+"""`Decided` stands for the decision to try again; the others are followed by a fact about the step."""
 
 _UNDO_FACTS: Final = frozenset({Compensate, StepCompensated, StepStuck})
-
-
-class IllegalFactError(Exception):
-    """A fact that the tables do not know in this state: the log is not one that this machine wrote."""
 
 
 def begin(saga: Saga, saga_id: str) -> Run:
@@ -139,7 +206,7 @@ def evolve(run: Run, fact: RunFact) -> Run:
     status = RUN_TABLE.get((run.status, kind))
     if status is None:
         raise IllegalFactError(f"{kind.__name__} cannot follow in a run that is {run.status.value} ({run.id})")
-    change = _RUN_CHANGES.get(kind)
+    change = _decided if kind is Decided else RUN_CHANGES.get(kind)
     if change is not None:
         return change(run, fact, status)
     name: str = fact.step  # type: ignore[union-attr]  # every fact without a run change is about a step
@@ -151,143 +218,20 @@ def evolve(run: Run, fact: RunFact) -> Run:
         raise IllegalFactError(
             f"{kind.__name__} cannot follow in step {name} that is {progress.phase.value} ({run.id})"
         )
-    after = {**column, name: _STEP_CHANGES[kind](progress, fact, phase)}
+    after = {**column, name: STEP_CHANGES[kind](progress, fact, phase)}
     return run.moved(run.calls, after) if undo else run.moved(after, run.undos)
 
 
-def _started(run: Run, fact: Started, status: Status) -> Run:
-    return run._replace(
-        status=status, version=run.version + 1, event=fact.event, depth=fact.depth or 0, started_at=fact.at
-    )
-
-
-def _refused(run: Run, fact: Skipped | FilterFailed, status: Status) -> Run:
-    return run._replace(
-        status=status,
-        version=run.version + 1,
-        event=fact.event,
-        started_at=fact.at,
-        ended_at=fact.at,
-        reason=fact.reason,
-    )
-
-
-def _turned(run: Run, fact: Compensating, status: Status) -> Run:
-    return run._replace(status=status, version=run.version + 1, cause=fact.cause, reason=fact.reason)
-
-
-def _stopped(run: Run, fact: Stuck, status: Status) -> Run:
-    return run._replace(status=status, version=run.version + 1, reason=fact.reason)
-
-
-def _ended(run: Run, fact: Completed | Failed | Cancelled | Abandoned, status: Status) -> Run:
-    reason = run.reason if isinstance(fact, Completed) else fact.reason
-    return run._replace(status=status, version=run.version + 1, ended_at=fact.at, reason=reason)
-
-
-_RUN_CHANGES: Final[Mapping[type[RunFact], Callable[[Run, Any, Status], Run]]] = {
-    Started: _started,
-    Skipped: _refused,
-    FilterFailed: _refused,
-    Compensating: _turned,
-    Stuck: _stopped,
-    Completed: _ended,
-    Failed: _ended,
-    Cancelled: _ended,
-    Abandoned: _ended,
-}
-
-
-def _intent(step: Progress, fact: StepStarted | Compensate, phase: Phase) -> Progress:
-    # An intent on top of an intent: the attempt before was cut off, so nobody knows what became of it.
-    after = (
-        phase,
-        fact.attempt,
-        step.unknown or bool(fact.interrupted),
-        step.fresh_token,
-        step.undo,
-        step.round,
-        step.began_at or fact.at,
-        fact.at,
-        step.due_at,
-        step.status,
-        None,
-        step.reason,
-        step.summary,
-        step.answer,
-        step.output,
-    )
-    return tuple.__new__(Progress, after)  # half the time of `_replace`: two of three facts come by here
-
-
-def _accepted(step: Progress, fact: StepAccepted, phase: Phase) -> Progress:
-    return step._replace(phase=phase, status=fact.status, location=fact.location)
-
-
-def _doubted(step: Progress, fact: StepDoubted, phase: Phase) -> Progress:
-    return step._replace(phase=phase, unknown=True, status=fact.status or 0, reason=fact.reason)
-
-
-def _retrying(step: Progress, fact: StepRetrying, phase: Phase) -> Progress:
-    unknown = fact.outcome == "unknown" or (step.unknown and fact.outcome != "absent")
-    return step._replace(
-        phase=phase,
-        unknown=unknown,
-        fresh_token=step.fresh_token or fact.outcome == "unauthorized",
-        due_at=fact.due_at,
-        status=fact.status or 0,
-        reason=fact.reason,
-    )
-
-
-def _succeeded(step: Progress, fact: StepSucceeded, phase: Phase) -> Progress:
-    after = (
-        phase,
-        step.attempt,
-        False,
-        step.fresh_token,
-        step.undo,
-        step.round,
-        step.began_at,
-        step.sent_at,
-        step.due_at,
-        fact.status or 0,
-        step.location,
-        "",
-        fact.summary,
-        fact.answer,
-        fact.output,
-    )
-    return tuple.__new__(Progress, after)  # as above
-
-
-def _failed(step: Progress, fact: StepFailed, phase: Phase) -> Progress:
-    if fact.outcome == "unknown":
-        phase = Phase.UNKNOWN
-    return step._replace(phase=phase, undo=fact.undo, status=fact.status or 0, reason=fact.reason)
-
-
-def _skipped(step: Progress, fact: StepSkipped, phase: Phase) -> Progress:
-    return step._replace(phase=phase, reason=fact.reason)
-
-
-def _compensated(step: Progress, fact: StepCompensated, phase: Phase) -> Progress:
-    return step._replace(phase=phase, status=fact.status or 0, reason="")
-
-
-def _stuck(step: Progress, fact: StepStuck, phase: Phase) -> Progress:
-    return step._replace(phase=phase, status=fact.status or 0, reason=fact.reason)
-
-
-_STEP_CHANGES: Final[Mapping[type[RunFact], Callable[[Progress, Any, Phase], Progress]]] = {
-    StepStarted: _intent,
-    StepAccepted: _accepted,
-    StepDoubted: _doubted,
-    StepRetrying: _retrying,
-    StepSucceeded: _succeeded,
-    StepFailed: _failed,
-    StepSkipped: _skipped,
-    Compensate: _intent,
-    StepCompensated: _compensated,
-    StepStuck: _stuck,
-}
+def _decided(run: Run, fact: Any, status: Status) -> Run:
+    after = closed(run, fact, status)._replace(stuck="")
+    if fact.decision != "retry":
+        return after
+    item = run.items[fact.id]
+    undo = item.kind == "undo"
+    column = run.undos if undo else run.calls
+    progress = column.get(item.step, PENDING)
+    phase = STEP_TABLE.get((progress.phase, Decided))
+    if phase is None:
+        raise IllegalFactError(f"step {item.step} is {progress.phase.value}: nothing to try again ({run.id})")
+    column = {**column, item.step: granted(progress, fact.at, phase)}
+    return after._replace(undos=column) if undo else after._replace(calls=column)

@@ -47,6 +47,10 @@ class Phase(Enum):
     """In doubt; the `check` is being asked."""
     RETRYING = "RETRYING"
     """Pausing before the next attempt."""
+    WAITING = "WAITING"
+    """For an event, or for a person who approves."""
+    HELD = "HELD"
+    """Failed, and a person is asked before anything is undone."""
     SUCCEEDED = "SUCCEEDED"
     FAILED = "FAILED"
     UNKNOWN = "UNKNOWN"
@@ -59,18 +63,21 @@ class Phase(Enum):
 
     @property
     def moving(self) -> bool:
-        """Whether an answer or a next attempt is still to come."""
+        """Whether an answer, a next attempt or a decision about it is still to come."""
         return self in _MOVING
 
 
-_MOVING = frozenset({Phase.RUNNING, Phase.ACCEPTED, Phase.CHECKING, Phase.RETRYING})
+_MOVING = frozenset({Phase.RUNNING, Phase.ACCEPTED, Phase.CHECKING, Phase.RETRYING, Phase.WAITING, Phase.HELD})
 
 
 class Progress(NamedTuple):
     """How far the call, or the undo, of one step has come. Times are milliseconds since 1970.
 
     `unknown` is sticky: one attempt's outcome was unknown and nothing has settled it. `undo` says that a call which
-    did not succeed may have taken effect. `began_at` is the first attempt of this round, `sent_at` the latest one.
+    did not succeed may have taken effect, `refused` that the participant gave a definite no. `spent` attempts were
+    used before a person granted further ones; `failures` of an undo follow one another since a person last decided.
+    `began_at` is the first attempt since then, `sent_at` the latest one. `heard` is the position of the event that a
+    step has waited for, or of the last one that could not be matched.
     """
 
     phase: Phase = Phase.PENDING
@@ -88,14 +95,45 @@ class Progress(NamedTuple):
     summary: str | None = None
     answer: Any = None
     output: dict[str, Any] | None = None
+    refused: bool = False
+    spent: int = 0
+    failures: int = 0
+    heard: int = 0
 
 
 PENDING = Progress()
 
 
+class Claim(NamedTuple):
+    """A run's lock: in line for it since `since`, or holding it if there is a `fence`; `released` by a person."""
+
+    key: str
+    since: int
+    fence: int = 0
+    released: bool = False
+
+    @property
+    def waits(self) -> bool:
+        """Whether the run stands in line."""
+        return not self.fence
+
+
+class HitlItem(NamedTuple):
+    """What a person is asked about a step; see `saga/attention.py`. Times are milliseconds since 1970."""
+
+    id: str
+    kind: str
+    step: str
+    reason: str
+    since: int
+    expires_at: int | None = None
+
+
 class Run(NamedTuple):
     """One run of a definition. `version` is the number of facts folded, so the position in its stream. A step that has
-    not begun has no entry in `calls`, one that is not being undone none in `undos`."""
+    not begun has no entry in `calls`, one that is not being undone none in `undos`. `claim` is None until the lock is
+    asked for; `items` are open, `asked` counts all there ever were; the deadline runs from `clock_from`;
+    `reason` is why it turned back or ended, `stuck` why it goes no further."""
 
     saga: Saga
     id: str
@@ -109,6 +147,13 @@ class Run(NamedTuple):
     reason: str = ""
     calls: Mapping[str, Progress] = {}
     undos: Mapping[str, Progress] = {}
+    claim: Claim | None = None
+    items: Mapping[str, HitlItem] = {}
+    asked: int = 0
+    paused: bool = False
+    clock_from: int = 0
+    replaced_by: str | None = None
+    stuck: str = ""
 
     def moved(self, calls: Mapping[str, Progress], undos: Mapping[str, Progress]) -> Run:
         """The run one fact later, with these steps. Every fact comes by here: this takes half as long as `_replace`."""
@@ -125,6 +170,13 @@ class Run(NamedTuple):
             self.reason,
             calls,
             undos,
+            self.claim,
+            self.items,
+            self.asked,
+            self.paused,
+            self.clock_from,
+            self.replaced_by,
+            self.stuck,
         )
         return tuple.__new__(Run, after)
 
@@ -132,6 +184,10 @@ class Run(NamedTuple):
         """What later steps read as `context.<step>`: the file's mapping, else the JSON answer."""
         call = self.calls[step]
         return call.answer if call.output is None else call.output
+
+    def progress(self, step: str, op: Op) -> Progress:
+        """How far the call, or the undo, of a step has come."""
+        return (self.calls if op == "call" else self.undos).get(step, PENDING)
 
     def context(self, step: str, op: Op) -> dict[str, Any]:
         """The outputs of the steps before `step` that have succeeded, for an undo its own as well: the same for all

@@ -12,11 +12,11 @@ from hms_orch_cli.ports import Expressions
 from hms_orch_cli.saga.definition import Saga, saga_from
 from hms_orch_cli.sagafile import catalogue
 from hms_orch_cli.sagafile.findings import FIRST, Finding
-from hms_orch_cli.sagafile.not_run import check_not_run
 from hms_orch_cli.sagafile.reader import Tree, read
 from hms_orch_cli.sagafile.rules import check_rules
 from hms_orch_cli.sagafile.schema import check_schema, shown
 from hms_orch_cli.sagafile.source import Source
+from hms_orch_cli.sagafile.waits import check_waits
 
 MAX_FINDINGS: Final = 100
 """Findings of one file; a file with more is broken in another way than they tell."""
@@ -73,8 +73,6 @@ def check(
         seen += 1
         _check_document(tree, source, expressions, services, ids)
         if not _has_error(source.findings[known:]):
-            check_not_run(tree, source)
-        if not _has_error(source.findings[known:]):
             documents.append(Document(tree.value))
         known = len(source.findings)
     if not seen and not source.findings:
@@ -106,6 +104,7 @@ def _check_document(
         return
     check_schema(tree, source)
     check_rules(tree, source, expressions, services)
+    check_waits(tree, source, expressions)
     name = tree.value.get("id")
     if isinstance(name, str):
         if name in ids:

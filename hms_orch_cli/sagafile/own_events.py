@@ -6,7 +6,7 @@ from typing import Final
 
 from hms_orch_cli.errors import ExpressionError
 from hms_orch_cli.ports import Expressions
-from hms_orch_cli.saga.events import RUN_FACTS
+from hms_orch_cli.saga.event_types import RUN_FACTS
 from hms_orch_cli.sagafile.places import START
 
 _RUN: Final = "00000000-0001-8000-8000-000000000000"

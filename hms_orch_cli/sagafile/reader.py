@@ -31,6 +31,10 @@ MAX_DEPTH: Final = 32
 MAX_NODES: Final = 10_000
 
 _LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_DENSE: Final = re.compile(r"[\[{]{8}")
+"""Where libyaml could stop before the reader does: from 0.2.6 on it refuses level 1001, and it looks 1024 characters
+ahead for the ':' of a key. More than 960 of those open something only where many stand in a row, and such a text goes
+to the parser in Python, which has no limit: one file has the same findings with every build."""
 _CONTROL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 
@@ -122,7 +126,8 @@ class _Reader:
         self._tree = Tree()
 
     def documents(self) -> Iterator[Tree]:
-        for event in yaml.parse(self._source.text, Loader=_LOADER):
+        text = self._source.text
+        for event in yaml.parse(text, Loader=yaml.SafeLoader if _DENSE.search(text) else _LOADER):
             if isinstance(event, ScalarEvent):
                 self._scalar(event)
             elif isinstance(event, CollectionStartEvent):

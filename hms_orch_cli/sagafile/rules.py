@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from hms_orch_cli.errors import ExpressionError
 from hms_orch_cli.ports import Expressions
-from hms_orch_cli.saga.events import is_reserved
+from hms_orch_cli.saga.event_types import is_reserved
 from hms_orch_cli.sagafile import catalogue
 from hms_orch_cli.sagafile.addresses import check_address, check_path, check_service
 from hms_orch_cli.sagafile.findings import Path
@@ -29,6 +29,7 @@ CEL_RESERVED: Final = frozenset(
 )
 KINDS: Final = ("call", "await", "approval")
 _ONLY_WITH_CALL: Final = ("check", "retry", "timeoutMs", "outcomes")
+_ENDS_A_WAIT: Final = {"await": "Write 'timeoutMs' inside 'await'.", "approval": "Write 'ttlMs' inside 'approval'."}
 _OWNED: Final = frozenset(
     ("authorization", "idempotency-key", "host", "content-length", "traceparent", "transfer-encoding", "connection")
 )
@@ -114,10 +115,12 @@ class _Rules:
             self._source.add(catalogue.STEP_KIND, message, "Make them two steps.", place, (*path, kinds[1]))
         elif kinds != ["call"]:
             for key in _ONLY_WITH_CALL:
-                if key in step:
-                    message = f"'{key}' does nothing in a step that waits ({kinds[0]})"
-                    place = self._tree.key_place((*path, key))
-                    self._source.add(catalogue.NO_EFFECT, message, "Remove it.", place, (*path, key))
+                if key not in step or (key == "timeoutMs" and _is_for_the_undo(step)):
+                    continue
+                message = f"'{key}' does nothing in a step that waits ({kinds[0]})"
+                fix = _ENDS_A_WAIT[kinds[0]] if key == "timeoutMs" else "Remove it."
+                place = self._tree.key_place((*path, key))
+                self._source.add(catalogue.NO_EFFECT, message, fix, place, (*path, key))
 
     def texts(self, content: Mapping[str, Any], expressions: Expressions) -> None:
         """Every expression and every template compiles with the names of its place."""
@@ -192,6 +195,12 @@ class _Rules:
                 message = f"the value of the header '{name[:80]}' has a line break"
                 place = self._tree.place((*path, name))
                 self._source.add(catalogue.BAD_HEADER, message, "Write it on one line.", place, (*path, name))
+
+
+def _is_for_the_undo(step: Mapping[str, Any]) -> bool:
+    """Whether the undo of a step takes the step's own timeoutMs."""
+    undo = step.get("compensate")
+    return isinstance(undo, str) or (isinstance(undo, Mapping) and "timeoutMs" not in undo)
 
 
 def _word_length(text: str, character: int) -> int:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from hms_orch_cli.saga.commands import Poll, Wake
+from hms_orch_cli.saga.attention import DECISIONS, reason_of_step
+from hms_orch_cli.saga.commands import Listen, Poll, Wake
 from hms_orch_cli.saga.compensation import needs_undo
-from hms_orch_cli.saga.due import due
+from hms_orch_cli.saga.due import due, holds_lock
 from hms_orch_cli.saga.moment import rfc3339
 from hms_orch_cli.saga.state import PENDING, Phase, Progress, Run, Status
 
@@ -19,6 +20,8 @@ _CALL_STATES = {
     Phase.ACCEPTED: "WAITING",
     Phase.CHECKING: "RUNNING",
     Phase.RETRYING: "RETRYING",
+    Phase.WAITING: "WAITING",
+    Phase.HELD: "WAITING",
     Phase.SUCCEEDED: "SUCCEEDED",
     Phase.FAILED: "FAILED",
     Phase.UNKNOWN: "UNKNOWN",
@@ -29,6 +32,8 @@ _UNDO_STATES = {Phase.SUCCEEDED: "COMPENSATED", Phase.STUCK: "STUCK"}
 
 def state_of(run: Run) -> str:
     """The state of the contract: WAITING is a running one with nothing in flight."""
+    if run.paused:
+        return "PAUSED"
     if run.status is Status.RUNNING and _waits(run):
         return "WAITING"
     return run.status.value
@@ -36,15 +41,52 @@ def state_of(run: Run) -> str:
 
 def reason_of(run: Run) -> str:
     """Why it ended as it did, or what it waits for; empty while it moves."""
-    if run.reason or run.status.ended:
-        return run.reason
-    for name, call in run.calls.items():
-        if call.phase is Phase.RETRYING:
+    if run.stuck or run.reason or run.status.ended:
+        return run.stuck or run.reason
+    if not holds_lock(run):
+        return f"waits for lock {run.claim.key}" if run.claim is not None else ""
+    return next(filter(None, (_waits_for(run, name, call) for name, call in run.calls.items())), "")
+
+
+def _waits_for(run: Run, name: str, call: Progress) -> str:
+    match call.phase:
+        case Phase.RETRYING:
             status = f"{call.status} " if call.status else ""
             return f"{name}: {status}{call.reason}, retry at {rfc3339(call.due_at)}"
-        if call.phase is Phase.ACCEPTED:
+        case Phase.ACCEPTED:
             return f"{name}: the participant works on it (status {call.status})"
-    return ""
+        case Phase.HELD:
+            return f"{reason_of_step(name, call)}, a person has to decide"
+        case Phase.WAITING:
+            awaits = run.saga.steps[name].awaits
+            until = f" until {rfc3339(call.due_at)}" if call.due_at else ""
+            what = f"event {awaits.event}" if awaits is not None else "a person who approves"
+            return f"{name}: waits for {what}{until}"
+        case _:
+            return ""
+
+
+def items_of(run: Run) -> list[dict[str, Any]]:
+    """The open items of a run, as `hitl list -o json` shows them."""
+    return [
+        {
+            "id": item.id,
+            "kind": item.kind,
+            "sagaId": run.id,
+            "saga": run.saga.id,
+            "step": item.step,
+            "reason": item.reason,
+            "since": rfc3339(item.since),
+            "expiresAt": None if item.expires_at is None else rfc3339(item.expires_at),
+            "decisions": list(DECISIONS[item.kind]),
+        }
+        for item in run.items.values()
+    ]
+
+
+def awaits_of(run: Run) -> list[str]:
+    """The types of event that steps of the run wait for now."""
+    return [command.event_type for command in due(run, 0) if isinstance(command, Listen)]
 
 
 def steps_of(run: Run) -> list[dict[str, Any]]:
@@ -61,7 +103,7 @@ def steps_of(run: Run) -> list[dict[str, Any]]:
 
 def due_at(run: Run) -> int | None:
     """When the run wants to move next (milliseconds since 1970): 0 now, None if only the world can move it."""
-    owed = due(run, 0)
+    owed = [command for command in due(run, 0) if not isinstance(command, Listen)]
     if not owed:
         return None
     if all(isinstance(command, Wake) for command in owed):
@@ -72,8 +114,9 @@ def due_at(run: Run) -> int | None:
 def waits_for_others(run: Run) -> bool:
     """Whether only a person, an event or a callback would move it before some timeout does."""
     pauses = any(step.phase is Phase.RETRYING for step in (*run.calls.values(), *run.undos.values()))
-    return not pauses and all(
-        isinstance(command, Wake) or (isinstance(command, Poll) and command.status == 202 and not command.location)
+    return (run.paused or not pauses) and all(
+        isinstance(command, Wake | Listen)
+        or (isinstance(command, Poll) and command.status == 202 and not command.location)
         for command in due(run, 0)
     )
 
@@ -84,8 +127,13 @@ def will_be_undone(run: Run, name: str) -> bool:
 
 
 def _waits(run: Run) -> bool:
+    if not holds_lock(run):
+        return run.claim is not None
     moving = [call.phase for call in run.calls.values() if call.phase.moving]
-    return bool(moving) and all(phase in (Phase.RETRYING, Phase.ACCEPTED) for phase in moving)
+    return bool(moving) and all(phase in _AT_REST for phase in moving)
+
+
+_AT_REST = frozenset({Phase.RETRYING, Phase.ACCEPTED, Phase.WAITING, Phase.HELD})
 
 
 def _step_state(call: Progress, undo: Progress | None) -> str:

@@ -8,14 +8,22 @@ from typing import Any, Final
 from hms_orch_cli.saga.events import (
     Abandoned,
     Cancelled,
+    Closed,
     Completed,
+    Decided,
     Failed,
     FilterFailed,
+    LockAcquired,
+    MatchFailed,
+    Queued,
+    Redriven,
+    Replaced,
     RunFact,
     Skipped,
     Started,
     StepCompensated,
     StepFailed,
+    StepHeld,
     StepRetrying,
     StepStarted,
     StepStuck,
@@ -40,7 +48,14 @@ _COUNTED: Final[Mapping[type[RunFact], str]] = {
     Started: "started",
     Skipped: "skipped",
     FilterFailed: "filter_errors",
+    MatchFailed: "match_errors",
+    Redriven: "redriven",
+    Replaced: "redriven",
 }
+"""Fact -> counter by definition."""
+
+_ITEMS: Final[Mapping[type[RunFact], str]] = {Queued: "hitl_queued", Decided: "hitl_settled", Closed: "hitl_settled"}
+"""Fact -> counter by definition and kind of item: the difference is what stands open."""
 
 
 class Totals:
@@ -51,6 +66,10 @@ class Totals:
         """name of a counter -> `saga` or `saga|label` -> count"""
         self.durations: dict[str, list[int]] = {}
         """`saga|outcome` -> counts by bucket, then the number beyond the last bound, then the sum in milliseconds"""
+        self.lock_waits: dict[str, list[int]] = {}
+        """saga -> the same of the time in line for a lock"""
+        self.fence = 0
+        """the highest that a lock was ever given with"""
 
     def add(self, saga: str, fact: RunFact) -> None:
         """Counts one fact."""
@@ -58,9 +77,15 @@ class Totals:
         if kind is StepStarted:
             return  # an attempt is counted by its outcome
         if kind in _OUTCOMES:
-            self._ended(saga, _OUTCOMES[kind], fact.duration_ms)  # type: ignore[union-attr]  # those four have one
+            outcome = "lock" if kind is Failed and fact.cause == "lock" else _OUTCOMES[kind]  # type: ignore[union-attr]
+            self._count("ended", f"{saga}|{outcome}")
+            _into_bucket(self.durations, f"{saga}|{outcome}", fact.duration_ms)  # type: ignore[union-attr]  # has one
         elif kind in _COUNTED:
             self._count(_COUNTED[kind], saga)
+        elif kind in _ITEMS:
+            self._count(_ITEMS[kind], f"{saga}|{fact.kind}")  # type: ignore[union-attr]  # those three have one
+        elif kind is LockAcquired:
+            self._locked(saga, fact)  # type: ignore[arg-type]
         else:
             self._attempted(saga, fact)
 
@@ -72,7 +97,7 @@ class Totals:
                 self._count("attempts", f"{saga}|{op}|{outcome}")
                 if op == "compensate":
                     self._count("compensation_failures", saga)
-            case StepFailed(outcome=outcome):
+            case StepFailed(outcome=outcome) | StepHeld(outcome=outcome):
                 self._count("attempts", f"{saga}|call|{outcome}")
             case StepCompensated():
                 self._count("attempts", f"{saga}|compensate|success")
@@ -86,7 +111,12 @@ class Totals:
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values."""
-        return {"counts": self.counts, "durations": self.durations}
+        return {
+            "counts": self.counts,
+            "durations": self.durations,
+            "lockWaits": self.lock_waits,
+            "fence": self.fence,
+        }
 
     @classmethod
     def from_json(cls, written: Mapping[str, Any]) -> Totals:
@@ -94,22 +124,31 @@ class Totals:
         totals = cls()
         totals.counts = {name: dict(counts) for name, counts in written["counts"].items()}
         totals.durations = {label: list(buckets) for label, buckets in written["durations"].items()}
+        totals.lock_waits = {label: list(buckets) for label, buckets in written.get("lockWaits", {}).items()}
+        totals.fence = written.get("fence", 0)
         return totals
 
-    def _ended(self, saga: str, outcome: str, duration_ms: int) -> None:
-        self._count("ended", f"{saga}|{outcome}")
-        label = f"{saga}|{outcome}"
-        buckets = self.durations.get(label)
-        if buckets is None:
-            buckets = self.durations[label] = [0] * (len(DURATION_BOUNDS_MS) + 2)
-        place = 0
-        for bound in DURATION_BOUNDS_MS:
-            if duration_ms <= bound:
-                break
-            place += 1
-        buckets[place] += 1
-        buckets[-1] += duration_ms
+    def count_item(self, saga: str, kind: str, *, queued: bool) -> None:
+        """Counts an item about a definition."""
+        self._count("hitl_queued" if queued else "hitl_settled", f"{saga}|{kind}")
+
+    def _locked(self, saga: str, fact: LockAcquired) -> None:
+        self.fence = max(self.fence, fact.fence)
+        _into_bucket(self.lock_waits, saga, fact.waited_ms)
 
     def _count(self, name: str, label: str) -> None:
         counts = self.counts.setdefault(name, {})
         counts[label] = counts.get(label, 0) + 1
+
+
+def _into_bucket(histogram: dict[str, list[int]], label: str, ms: int) -> None:
+    buckets = histogram.get(label)
+    if buckets is None:
+        buckets = histogram[label] = [0] * (len(DURATION_BOUNDS_MS) + 2)
+    place = 0
+    for bound in DURATION_BOUNDS_MS:
+        if ms <= bound:
+            break
+        place += 1
+    buckets[place] += 1
+    buckets[-1] += ms

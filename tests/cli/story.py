@@ -10,12 +10,15 @@ from hms_orch_cli.application.deploy import deploy_append
 from hms_orch_cli.application.incoming import event_from
 from hms_orch_cli.application.publish import append_of
 from hms_orch_cli.event_store.sqlite import SqliteStore
-from hms_orch_cli.orchestrator.projection import DEFINITIONS, DISPATCHED, TOTALS, row_of
+from hms_orch_cli.orchestrator.history import facts_of
+from hms_orch_cli.orchestrator.projection import DEFINITIONS, DISPATCHED, QUESTIONS, TOTALS, row_of
 from hms_orch_cli.ports import Append, Derived, Event, NewEvent
 from hms_orch_cli.saga.commands import Begin
 from hms_orch_cli.saga.decide import advance
 from hms_orch_cli.saga.due import due
-from hms_orch_cli.saga.events import TYPES, EventRef, to_data
+from hms_orch_cli.saga.encoding import to_data
+from hms_orch_cli.saga.event_types import TYPES
+from hms_orch_cli.saga.events import EventRef
 from hms_orch_cli.saga.identity import run_id
 from hms_orch_cli.saga.inputs import Answered, Attempt, Input, Trigger
 from hms_orch_cli.saga.machine import begin
@@ -23,6 +26,7 @@ from hms_orch_cli.saga.moment import rfc3339
 from hms_orch_cli.saga.outcome import Verdict
 from hms_orch_cli.saga.state import Run
 from hms_orch_cli.sagafile.check import check
+from hms_orch_cli.views.questions import Questions
 from hms_orch_cli.views.totals import Totals
 from hms_orch_cli.wiring import expressions
 
@@ -46,7 +50,7 @@ def tell(path: Path, *stories: dict[str, Verdict], tail: int = 0) -> list[str]:
     """Writes the store and returns the ids of the runs. A story says what each step answers (`pay`, `ship`); `tail`
     events stand behind the position that the tables are folded to."""
     document = check(SAGA, "saga.yaml", expressions()).documents[0]
-    totals, runs = Totals(), list[Run]()
+    totals, questions, runs = Totals(), Questions(), list[Run]()
     with SqliteStore(path) as store:
         store.append([deploy_append(document.saga.id, document.revision, document.content, 0, T0)])
         for number, story in enumerate(stories, 1):
@@ -56,10 +60,14 @@ def tell(path: Path, *stories: dict[str, Verdict], tail: int = 0) -> list[str]:
                     store, begin(document.saga, run_id(document.saga.id, event.seq, event.hash)), event, story, totals
                 )
             )
+        for run in runs:
+            for fact in facts_of(store.read(f"run/{run.id}")):
+                questions.add(run.saga.id, fact)
         marks = {
             DISPATCHED: str(store.last_seq() if runs else 0),
             DEFINITIONS: orjson.dumps({"current": {document.saga.id: document.revision} if runs else {}}).decode(),
             TOTALS: orjson.dumps(totals.to_json()).decode(),
+            QUESTIONS: orjson.dumps(questions.to_json()).decode(),
         }
         if runs:
             store.append([], Derived([row_of(run) for run in runs], marks))

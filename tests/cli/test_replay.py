@@ -111,7 +111,8 @@ class TestRebuild:
             f"UPDATE runs SET state = 'FAILED', reason = 'made up' WHERE saga_id = '{ids[0]}';"
             f"DELETE FROM runs WHERE saga_id = '{ids[1]}';"
             f"INSERT INTO runs SELECT 'ffff', saga, revision, state, reason, started_at, ended_at, due_at, event_seq,"
-            f" event_id, event_source, event_type, steps FROM runs WHERE saga_id = '{ids[2]}';"
+            " event_id, event_source, event_type, steps, parked, lock_key, fence, awaits, items"
+            f" FROM runs WHERE saga_id = '{ids[2]}';"
             "UPDATE marks SET value = '{}' WHERE name = 'definitions';"
         )
         ended = orch("replay")

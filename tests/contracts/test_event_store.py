@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -97,6 +98,44 @@ def test_arrivals_are_what_no_run_wrote_itself(store: Store) -> None:
     assert [(e.seq, e.id) for e in store.read_all(0, 10, arrivals=True)] == [(1, "a"), (5, "b"), (6, "c")]
     assert [e.id for e in store.read_all(1, 1, arrivals=True)] == ["b"]
     assert store.read_all(6, 10, arrivals=True) == []
+
+
+def typed(store: Store, *told: tuple[str, str]) -> None:
+    """Appends one event after the other, each of a stream and a type; ids are the positions."""
+    versions: Counter[str] = Counter()
+    for seq, (stream, kind) in enumerate(told, 1):
+        (result,) = store.append([Append(stream, [event(str(seq))._replace(type=kind)], versions[stream])])
+        assert result == seq
+        versions[stream] += 1
+
+
+TYPED = (
+    *(("event/1", "a"), ("event/2", "ab"), ("event/3", "a"), ("run/1", "saga.started"), ("run/1", "hitl.queued")),
+    *(("run/1", "a"), ("hitl/d", "hitl.queued"), ("definition/d", "saga.started"), ("event/4", "a"), ("runs", "a")),
+)
+OF_TYPE: list[tuple[tuple[str, int, int, int], list[int]]] = [
+    (("a", 0, 10, 10), [1, 3, 9, 10]),
+    (("a", 1, 9, 10), [3, 9]),
+    (("a", 0, 10, 2), [1, 3]),
+    (("a", 3, 3, 10), []),
+    (("a", 9, 1, 10), []),
+    (("A", 0, 10, 10), []),
+    (("saga.started", 0, 10, 10), [4, 8]),
+    (("saga.started", 4, 10, 10), [8]),
+    (("hitl.queued", 0, 7, 10), [5, 7]),
+    (("hitl.queued", 0, 6, 10), [5]),
+    (("hitl.queued", 0, 10, 1), [5]),
+    (("saga", 0, 10, 10), []),
+]
+
+
+@pytest.mark.parametrize(("asked", "positions"), OF_TYPE, ids=[str(asked) for asked, _ in OF_TYPE])
+def test_events_of_a_type_are_read_between_two_positions(
+    store: Store, asked: tuple[str, int, int, int], positions: list[int]
+) -> None:
+    """What a run recorded is found by the types that runs record, and by no other."""
+    typed(store, *TYPED)
+    assert [(e.seq, e.type) for e in store.read_type(*asked)] == [(seq, asked[0]) for seq in positions]
 
 
 @pytest.mark.parametrize("expected", [0, 1, 3, 7])
@@ -248,6 +287,86 @@ def test_runs_are_listed_newest_first_and_filtered(store: Store, by: dict[str, o
     listed: Callable[..., list[RunRow]] = store.run_rows
     assert [row.saga_id for row in listed(**by)] == ids
     assert store.count_by_state() == {("a", "RUNNING"): 1, ("b", "RUNNING"): 1, ("a", "STUCK"): 1}
+
+
+FULL = {"parked": 1, "lock_key": '"k"', "fence": 7, "awaits": '["paid"]', "items": '[{"id":"01.1"}]'}
+
+
+def test_a_row_comes_back_with_what_it_holds_waits_for_and_asks(store: Store) -> None:
+    store.append([], Derived([run("01", **FULL), run("02")]))
+    assert store.run_row("01") == run("01", **FULL)
+    assert store.run_row("02") == run("02")
+    assert run("02")[13:] == (0, None, None, None, None)
+
+
+ENDED = {"state": "FAILED", "ended_at": 9, "due_at": None}
+HELD: list[tuple[dict[str, object], list[str]]] = [
+    ({"having": "items"}, ["07", "05", "02"]),
+    ({"having": "items", "unfinished": True}, ["05", "02"]),
+    ({"having": "items", "saga": "b", "before": "07"}, ["05", "02"]),
+    ({"having": "lock"}, ["07", "04", "03"]),
+    ({"having": "lock", "unfinished": True}, ["04", "03"]),
+    ({"having": "lock", "unfinished": True, "parked": False}, ["03"]),
+    ({"having": "awaits"}, ["07", "05", "04"]),
+    ({"having": "awaits", "unfinished": True}, ["05", "04"]),
+    ({"having": "awaits", "unfinished": True, "saga": "b", "states": ["STUCK"]}, ["05"]),
+    ({"parked": True}, ["07", "05", "04", "02"]),
+    ({"parked": False}, ["06", "03", "01"]),
+    ({"parked": True, "unfinished": True}, ["05", "04", "02"]),
+    ({"parked": True, "unfinished": True, "before": "05", "limit": 1}, ["04"]),
+    ({"parked": False, "unfinished": True}, ["03", "01"]),
+    ({"parked": False, "unfinished": True, "before": "03"}, ["01"]),
+    ({"due_to": 50}, ["04", "03"]),
+    ({"due_to": 49}, ["03"]),
+    ({"due_to": 60}, ["05", "04", "03"]),
+    ({"due_to": 60, "parked": True, "unfinished": True}, ["05", "04"]),
+    ({"due_to": 60, "parked": True, "unfinished": True, "before": "05"}, ["04"]),
+    ({"due_to": 60, "parked": True, "unfinished": True, "having": "items", "limit": 1}, ["05"]),
+    ({"due_to": 60, "parked": False, "unfinished": True}, ["03"]),
+]
+
+
+@pytest.fixture
+def held(store: Store) -> Store:
+    """A store with rows that are parked, hold a lock, wait for an event, ask."""
+    rows = [
+        run("01", due_at=None, started_at=11),
+        run("02", saga="b", due_at=None, parked=1, items="[]"),
+        run("03", due_at=0, lock_key="k"),
+        run("04", due_at=50, parked=1, lock_key="k", fence=1, awaits="[]"),
+        run("05", saga="b", state="STUCK", due_at=60, parked=1, awaits="[]", items="[]"),
+        run("06", **ENDED),
+        run("07", saga="b", **{**FULL, **ENDED}),
+    ]
+    store.append([], Derived(rows[::2] + rows[1::2]))
+    return store
+
+
+@pytest.mark.parametrize(("by", "ids"), HELD, ids=[str(by) for by, _ in HELD])
+def test_runs_are_listed_by_what_they_have_and_wait_for(held: Store, by: dict[str, object], ids: list[str]) -> None:
+    listed: Callable[..., list[RunRow]] = held.run_rows
+    assert [row.saga_id for row in listed(**by)] == ids
+
+
+def test_the_next_time_at_which_a_parked_run_moves(held: Store) -> None:
+    """A moving run's own time does not count, nor what is due at the very moment, nor a run that ended."""
+    assert [held.next_due(after) for after in (-1, 49, 50, 59, 60)] == [50, 50, 60, 60, None]
+    held.append([], Derived([run("08", due_at=55), run("09", due_at=56, parked=1, ended_at=9)]))
+    assert held.next_due(50) == 60
+    held.append([], Derived([run("05", due_at=60)]))
+    assert held.next_due(50) is None
+
+
+def test_the_oldest_unfinished_run_is_the_one_with_the_lowest_id(held: Store) -> None:
+    assert held.oldest_unfinished() == 11
+    held.append([], Derived([run("00", started_at=5, ended_at=6), run("02", started_at=99, parked=1)]))
+    assert held.oldest_unfinished() == 11
+    held.append([], Derived([run("01", **ENDED)]))
+    assert held.oldest_unfinished() == 99
+
+
+def test_an_empty_list_has_nothing_due_and_nothing_unfinished(store: Store) -> None:
+    assert (store.next_due(0), store.oldest_unfinished()) == (None, None)
 
 
 def test_many_derived_rows_are_written_at_once(store: Store) -> None:

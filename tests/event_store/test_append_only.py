@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from hms_orch_cli.event_store import sqlite_schema as schema
 from hms_orch_cli.event_store.chain import verify
 from hms_orch_cli.event_store.sqlite import SqliteStore
 from hms_orch_cli.event_store.sqlite_reader import SqliteReader
@@ -76,24 +75,3 @@ def test_insert_or_ignore_ignores_what_is_there(path: Path, foreign: sqlite3.Con
     """A trigger's ABORT outranks OR IGNORE, so even this is refused aloud."""
     with pytest.raises(sqlite3.IntegrityError, match="append-only"):
         foreign.execute("INSERT OR IGNORE INTO events " + ROW.format(4, "run/b", 2))
-
-
-def plan(connection: sqlite3.Connection, sql: str, *bindings: object) -> str:
-    return " / ".join(row[3] for row in connection.execute("EXPLAIN QUERY PLAN " + sql, bindings))
-
-
-def test_arrivals_are_read_by_their_own_index_and_not_by_walking_the_log(foreign: sqlite3.Connection) -> None:
-    assert plan(foreign, schema.READ_ARRIVALS, 0, 10) == "SEARCH events USING INDEX events_arrivals (seq>?)"
-
-
-def test_the_other_reads_sort_nothing_and_walk_no_table(foreign: sqlite3.Connection) -> None:
-    plans = [
-        plan(foreign, schema.READ, "run/a", 0),
-        plan(foreign, schema.READ_ALL, 0, 10),
-        plan(foreign, schema.STREAM_VERSION, "run/a"),
-        plan(foreign, schema.select_runs(["saga = ?", "saga_id < ?"]), "a", "z", 10),
-        plan(foreign, schema.select_runs(["state IN (?)"]), "STUCK", 10),
-        plan(foreign, schema.select_runs(["event_seq = ?"]), 1, 10),
-        plan(foreign, schema.select_runs(["saga_id < ?"], unfinished=True), "z", 10),
-    ]
-    assert all(each.startswith("SEARCH") and "TEMP" not in each for each in plans), plans

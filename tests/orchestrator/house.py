@@ -20,7 +20,8 @@ from hms_orch_cli.expressions import CelExpressions
 from hms_orch_cli.orchestrator.orchestrator import Orchestrator
 from hms_orch_cli.orchestrator.requests import RequestWriter
 from hms_orch_cli.ports import Append, CallRequest, Derived, Event, NewEvent, RunRow
-from hms_orch_cli.saga.events import RUN_FACTS, RunFact
+from hms_orch_cli.saga.event_types import RUN_FACTS
+from hms_orch_cli.saga.events import RunFact
 from hms_orch_cli.saga.outcome import Answer, Wire
 from hms_orch_cli.saga.state import Run
 
@@ -184,7 +185,8 @@ class House:
 
     def events(self, kind: str | None = None) -> list[Event]:
         """The facts of all runs in the order of the log."""
-        return [e for e in self.store.scan() if e.type in RUN_FACTS and (kind is None or e.type == kind)]
+        of_runs = (e for e in self.store.scan() if e.type in RUN_FACTS and e.stream.startswith("run/"))
+        return [e for e in of_runs if kind in (None, e.type)]
 
     def kinds(self) -> list[str]:
         """Types of the facts, without `saga.`."""

@@ -180,7 +180,7 @@ async def test_a_run_that_ends_while_it_stands_in_line_leaves_its_place_to_the_n
     process = house.up(calls=3, calls_per_service=1)
     await until(lambda: len(process.orchestrator.runner.live) == 3)
     second = sorted(process.orchestrator.runner.live)[1]
-    await process.orchestrator.tell(second, Cancel("no"))
+    await process.orchestrator.tell(process.orchestrator.run(second), Cancel("no"))
     held.set()
     await process.until_idle()
     assert process.orchestrator.gate.taken == 0

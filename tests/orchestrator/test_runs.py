@@ -280,7 +280,7 @@ async def test_a_cancel_lets_the_call_settle_and_undoes_it() -> None:
     process = house.up()
     await until(lambda: house.services.calls)
     (saga_id,) = process.orchestrator.runner.live
-    run = await process.orchestrator.tell(saga_id, Cancel("wrong order"))
+    run = await process.orchestrator.tell(process.orchestrator.run(saga_id), Cancel("wrong order"))
     assert run.status is Status.COMPENSATING
     held.set()
     await process.until_idle()
@@ -302,7 +302,7 @@ async def test_a_stuck_run_is_not_called_again_and_can_be_abandoned() -> None:
     process = house.up()
     await process.until_idle()
     assert len(house.services.calls) == calls
-    run = await process.orchestrator.tell(house.rows()[0].saga_id, Abandon("by hand", "ann"))
+    run = await process.orchestrator.tell(process.orchestrator.run(house.rows()[0].saga_id), Abandon("by hand", "ann"))
     assert run.status is Status.ABANDONED
     await process.stop()
     assert house.states() == ["ABANDONED"]

@@ -6,7 +6,9 @@ import json
 
 import pytest
 
-from hms_orch_cli.saga.events import RUN_FACTS, TYPES, RunFact, from_data, is_reserved, to_data
+from hms_orch_cli.saga.encoding import from_data, to_data
+from hms_orch_cli.saga.event_types import RUN_FACTS, TYPES, is_reserved
+from hms_orch_cli.saga.events import RunFact
 
 from .facts import AT, SAMPLES, SPARSE
 

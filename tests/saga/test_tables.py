@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
-from hms_orch_cli.saga.events import RUN_FACTS, TYPES, RunFact
+from hms_orch_cli.saga.changes import IllegalFactError
+from hms_orch_cli.saga.event_types import RUN_FACTS, TYPES
+from hms_orch_cli.saga.events import RunFact
 from hms_orch_cli.saga.inputs import Abandon, Answered, Attempt, Cancel, Checked, CutOff, Input, Tick, Trigger
-from hms_orch_cli.saga.machine import RUN_TABLE, STEP_TABLE, IllegalFactError, evolve
+from hms_orch_cli.saga.machine import RUN_TABLE, STEP_TABLE, evolve
 from hms_orch_cli.saga.outcome import Verdict
 from hms_orch_cli.saga.state import Phase, Progress, Run, Status
 

@@ -5,15 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hms_orch_cli.saga.commands import Begin, Poll, Send, Wake
-from hms_orch_cli.saga.events import (
-    Compensate,
-    Failed,
-    StepAccepted,
-    StepCompensated,
-    StepRetrying,
-    StepStuck,
-    Stuck,
-)
+from hms_orch_cli.saga.events import Compensate, Failed, StepAccepted, StepCompensated, StepRetrying, StepStuck, Stuck
 from hms_orch_cli.saga.inputs import Attempt
 from hms_orch_cli.saga.outcome import Answer, Wire
 from hms_orch_cli.saga.state import Status

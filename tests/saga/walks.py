@@ -10,7 +10,9 @@ from hms_orch_cli.saga.commands import Begin, Check, Command, Poll, Send, Wake
 from hms_orch_cli.saga.decide import advance
 from hms_orch_cli.saga.definition import Saga
 from hms_orch_cli.saga.due import due, is_announced
-from hms_orch_cli.saga.events import TYPES, Compensate, RunFact, StepStarted, from_data, to_data
+from hms_orch_cli.saga.encoding import from_data, to_data
+from hms_orch_cli.saga.event_types import TYPES
+from hms_orch_cli.saga.events import Compensate, RunFact, StepStarted
 from hms_orch_cli.saga.inputs import Abandon, Answered, Attempt, Cancel, Checked, CutOff, Input, Tick, Trigger
 from hms_orch_cli.saga.machine import begin, fold
 from hms_orch_cli.saga.outcome import Op, Verdict

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hms_orch_cli.expressions import CelExpressions
-from hms_orch_cli.sagafile.catalogue import RULES
+from hms_orch_cli.sagafile.catalogue import RETIRED, RULES
 from hms_orch_cli.sagafile.check import check
 from tests.sagafile.broken_files import FOLDER, findings_of
 
@@ -48,3 +48,9 @@ def test_the_place_of_a_finding_lies_inside_the_file(file: Path) -> None:
         assert finding.pointer == "" or finding.pointer.startswith("/")
         assert "\n" not in finding.message
         assert json.dumps(finding.message)
+
+
+def test_the_id_of_a_rule_that_is_gone_is_not_used_again() -> None:
+    """It means something else in old reports and suppressions."""
+    assert "HMS060" in RETIRED
+    assert RETIRED.isdisjoint(RULES)

@@ -9,7 +9,7 @@ import yaml
 
 from hms_orch_cli.sagafile import reader
 from hms_orch_cli.sagafile.findings import Place
-from hms_orch_cli.sagafile.reader import MAX_NODES, Tree, read
+from hms_orch_cli.sagafile.reader import MAX_DEPTH, MAX_NODES, Tree, read
 from hms_orch_cli.sagafile.source import MAX_BYTES, Source
 
 
@@ -170,6 +170,19 @@ def test_bombs_are_stopped_by_a_limit(bomb: str) -> None:
 
     assert found == []
     assert findings[-1][0] == "HMS003"
+
+
+@pytest.mark.parametrize("level", ["[", "{", "[ ", "[{", "{a: ", "[[[[[[[ ", "[\n"])
+def test_the_first_level_too_many_is_named_whatever_the_parser(level: str) -> None:
+    """Newer libyaml has a limit of its own, which it meets while it looks ahead."""
+    deep = level * 20_000
+    at = [index for index, character in enumerate(deep) if character in "[{"][MAX_DEPTH]
+    before = deep[:at].split("\n")
+
+    found, findings = trees(deep)
+
+    assert found == []
+    assert findings[-1] == ("HMS003", len(before), len(before[-1]) + 1)
 
 
 def test_an_alias_bomb_never_grows() -> None:

@@ -1,0 +1,61 @@
+"""Turning back: what ends at once when a run begins no forward step any more. HTTP attempts in flight are never cut
+off, they settle; waits for people and events end, retries and 202s as the cause and the group say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hms_orch_cli.saga.definition import Group, Item, Step
+from hms_orch_cli.saga.events import RunFact, StepFailed
+from hms_orch_cli.saga.state import Phase, Run
+
+_TURNED_BACK = "given up: the run turned back"
+
+
+def end_waits(run: Run, now: int) -> Iterator[RunFact]:
+    """The forward waits that end with the turn back that the run has just made."""
+    for name, call in run.calls.items():
+        status = call.status or None
+        if call.phase is Phase.WAITING:
+            yield StepFailed(now, name, call.attempt, "failed", False, _TURNED_BACK)
+        elif call.phase is Phase.HELD:
+            outcome = "unknown" if call.undo and not call.refused else "failed"
+            yield StepFailed(now, name, call.attempt, outcome, call.undo, call.reason, status, call.refused or None)
+        elif call.phase in (Phase.RETRYING, Phase.ACCEPTED, Phase.CHECKING) and hurries(run, name):
+            if run.cause == "step" and call.phase is Phase.CHECKING:
+                continue  # a question under way, no wait: it settles
+            unknown = call.unknown or call.phase is not Phase.RETRYING
+            outcome, reason = "unknown" if unknown else "failed", call.reason or _TURNED_BACK
+            yield StepFailed(now, name, call.attempt, outcome, unknown, reason, status)
+
+
+def hurries(run: Run, name: str) -> bool:
+    """Whether a forward step begins no further attempt: the run turned back for something else than a step, or a
+    sibling failed in a group that says `cancel`."""
+    return _is_cancelled(run, name) if run.cause == "step" else bool(run.cause)
+
+
+def _is_cancelled(run: Run, name: str) -> bool:
+    """Whether a group around the step says `cancel` and another of its branches has failed."""
+    failed = {other for other, call in run.calls.items() if call.phase in (Phase.FAILED, Phase.UNKNOWN)}
+    return any(
+        group.on_sibling_failure == "cancel" and failed & others for group, others in _around(run.saga.body, name)
+    )
+
+
+def _around(item: Item, name: str) -> list[tuple[Group, frozenset[str]]]:
+    """The groups that contain a step, outermost first, each with the steps of its other branches."""
+    if isinstance(item, Step):
+        return []
+    for inner in item.items:
+        names = _names(inner)
+        if name in names:
+            around = _around(inner, name)
+            return [(item, _names(item) - names), *around] if isinstance(item, Group) else around
+    return []
+
+
+def _names(item: Item) -> frozenset[str]:
+    if isinstance(item, Step):
+        return frozenset({item.name})
+    return frozenset().union(*(_names(inner) for inner in item.items))
