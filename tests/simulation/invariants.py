@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from hms_orch_cli.saga import events as said
+from hms_orch_cli.saga.event_types import TYPES
 
 from .told import ENDS, Attempts, Story, cancelled_groups
 
@@ -151,7 +152,7 @@ CHECKS: Final[Mapping[type, tuple[tuple[str, Check], ...]]] = {
     kind: tuple(
         (check.__name__.split("_")[0].upper(), check)
         for check, kinds in (
-            (g1_one_end, tuple(said.TYPES)),
+            (g1_one_end, tuple(TYPES)),
             (g1_begins, (said.Started, said.Skipped, said.FilterFailed)),
             (g3_in_order, (said.StepStarted, said.StepSkipped)),
             (g3_completed, (said.Completed,)),
@@ -166,7 +167,7 @@ CHECKS: Final[Mapping[type, tuple[tuple[str, Check], ...]]] = {
         )
         if kind in kinds
     )
-    for kind in said.TYPES
+    for kind in TYPES
 }
 """What is asked about a fact of each kind: (id, check)."""
 

@@ -21,7 +21,8 @@ from hms_orch_cli.orchestrator.projection import row_of
 from hms_orch_cli.ports import CallRequest, Derived, Event
 from hms_orch_cli.saga import events as said
 from hms_orch_cli.saga.definition import Saga, saga_from
-from hms_orch_cli.saga.events import DEPLOYED, RUN_FACTS, UNDEPLOYED, RunFact
+from hms_orch_cli.saga.event_types import DEPLOYED, RUN_FACTS, UNDEPLOYED
+from hms_orch_cli.saga.events import RunFact
 from hms_orch_cli.saga.machine import begin, evolve
 from hms_orch_cli.saga.outcome import Op
 from hms_orch_cli.saga.state import Run, Status

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from hms_orch_cli.application import deploy
+from hms_orch_cli.application.operations import Operations
 from hms_orch_cli.application.publish import publish, publish_live
-from hms_orch_cli.errors import EventConflict, HmsError, NotFound
+from hms_orch_cli.errors import EventConflict, HmsError
 from hms_orch_cli.ports import NewEvent
-from hms_orch_cli.saga.events import UNDEPLOYED
-from hms_orch_cli.saga.inputs import Abandon, Cancel
 
 from .sagas import TRIGGERS, Definition, Writer
 
@@ -163,28 +163,24 @@ class People:
     # -- runs
 
     def _cancel(self) -> None:
-        self._tell("cancel", Cancel("a person asked"))
+        self._wish("cancel", lambda hands, saga_id: hands.cancel(saga_id, "ann"))
 
     def _abandon(self) -> None:
-        self._tell("abandon", Abandon("it is of no use", "ann"))
+        self._wish("abandon", lambda hands, saga_id: hands.abandon(saga_id, "ann", "of no use"))
 
-    def _tell(self, kind: str, happened: Any, tries: int = 20) -> None:
+    def _wish(self, kind: str, wish: Callable[[Operations, str], Coroutine[Any, Any, Any]], tries: int = 20) -> None:
         unfinished = [story.id for story in self._simulation.oracle.runs if not story.end]
         process = self._simulation.process
         if unfinished and process is not None:
-            process.do(self._telling(process, kind, self._rng.choice(unfinished), happened))
+            process.do(self._wishing(process, kind, wish, self._rng.choice(unfinished)))
         elif tries:
-            self._simulation.agenda.after(0.1 * self._rng.random(), self._tell, kind, happened, tries - 1)
+            self._simulation.agenda.after(0.1 * self._rng.random(), self._wish, kind, wish, tries - 1)
 
-    async def _telling(self, process: Process, kind: str, saga_id: str, happened: Any) -> None:
+    async def _wishing(self, process: Process, kind: str, wish: Any, about: str) -> None:
         try:
-            run = await process.orchestrator.tell(saga_id, happened)
-        except NotFound:
-            raise
-        except HmsError:
+            await wish(Operations(process.orchestrator, process.store, process.clock.now_ms), about)
+        except HmsError as error:
+            self._simulation.note("objected", kind, about, type(error).__name__)
             return
-        self._simulation.note(kind, saga_id, run.status.value)
+        self._simulation.note(kind, about)
         self._simulation.plan.fire(kind)
-
-
-__all__ = ["UNDEPLOYED", "People"]
