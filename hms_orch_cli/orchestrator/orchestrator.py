@@ -100,8 +100,8 @@ class Orchestrator:
     def start(self) -> None:
         """Folds the tail of the log and lets every unfinished run go on. Runs that only a person, an event, a callback
         or a far time moves stay where they are until then."""
-        tail = self._fold_tail(self._tables.folded_to(), self._reader.last_seq())
-        looked_to = self._looked_to(tail)
+        head = self._reader.last_seq()
+        tail = self._fold_tail(self._tables.folded_to(), head)
         dispatcher = Dispatcher(
             self._reader,
             self.definitions,
@@ -113,7 +113,7 @@ class Orchestrator:
             exists=self.exists,
             offer=self._offer,
             too_deep=lambda saga, reason: self._appended(self.watch.too_deep(saga, reason)),
-            looked_to=looked_to,
+            looked_to=head,
         )
         self._dispatcher = dispatcher
         self.gate.on_room = dispatcher.wake
@@ -263,14 +263,6 @@ class Orchestrator:
         if touched:
             self._journal.derive(Derived(rows, self.projection.marks()))
         return runs
-
-    def _looked_to(self, tail: Mapping[str, Run]) -> int:
-        """The last event that may have met the definitions although the mark does not say so. What it started, or what
-        refused it, is in the tail, or in the rows (the newest row has the last event), or, where the tables were
-        rewritten from the log alone, it is the very next event behind the mark."""
-        begun = [run.event.seq for run in tail.values() if run.event is not None]
-        newest = [row.event_seq for row in self._tables.run_rows(limit=1)]
-        return max(*begun, *newest, self.projection.dispatched + 1, 0)
 
     def _restore_waits(self, tail: Mapping[str, Run]) -> None:
         """Locks and listeners as the log has them."""

@@ -12,7 +12,7 @@ import pytest
 
 from hms_orch_cli.application.replay import Rebuilt, rewritten
 from hms_orch_cli.event_store.memory import MemoryStore
-from hms_orch_cli.orchestrator.projection import DISPATCHED, TOTALS
+from hms_orch_cli.orchestrator.projection import DEFINITIONS, DISPATCHED, TOTALS
 from hms_orch_cli.ports import CallRequest, Derived
 from hms_orch_cli.saga.outcome import Answer
 
@@ -251,6 +251,17 @@ async def test_derived_tables_folded_to_the_end_start_nothing_twice(condition: s
     house.store.append([], derived)
     await house.run()
     assert house.kinds() == facts
+    house.prove()
+
+
+async def test_a_refusal_that_a_start_has_folded_is_not_made_again_by_the_next() -> None:
+    """It has no row that would tell: the second crash came between the rows of the tail and the mark."""
+    house = House(content(*THREE, filter="data.nowhere"))
+    house.publish("e1", "e2", data={})
+    await house.run()
+    house.store.append([], Derived(marks={DISPATCHED: "0", DEFINITIONS: '{"current":{}}'}))
+    await house.run()
+    assert house.kinds() == ["filter.failed"] * 2
     house.prove()
 
 
