@@ -180,9 +180,8 @@ class DerivedTables(Protocol):
         """The least `due_at` above `after` (ms since 1970) among the parked rows that are unfinished, None if there
         is none."""
 
-    def oldest_unfinished(self) -> int | None:
-        """`started_at` of the unfinished run with the lowest id, so of the one whose event came first; None if there
-        is none."""
+    def oldest_run(self, having: Having | None = None) -> RunRow | None:
+        """The unfinished run that was triggered first: ids rise with the position of the event."""
 
     def count_by_state(self) -> dict[tuple[str, str], int]:
         """(saga, state) -> number of runs that have not ended."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from hms_orch_cli.event_store.sqlite_reader import SqliteReader
     from hms_orch_cli.orchestrator.orchestrator import Orchestrator
     from hms_orch_cli.ports import Expressions, Observer
+    from hms_orch_cli.webhook import Webhook
 
 WRITERS: Final[Mapping[str, tuple[str, str]]] = {"sqlite": ("hms_orch_cli.event_store.sqlite", "SqliteStore")}
 READERS: Final[Mapping[str, tuple[str, str]]] = {"sqlite": ("hms_orch_cli.event_store.sqlite_reader", "SqliteReader")}
@@ -63,6 +64,7 @@ class Works(NamedTuple):
     journal: GroupCommit
     orchestrator: Orchestrator
     office: Office
+    webhook: Webhook | None
 
 
 def assemble(config: Config, store: SqliteStore, observers: Sequence[Observer], public_url: str) -> Works:
@@ -79,6 +81,10 @@ def assemble(config: Config, store: SqliteStore, observers: Sequence[Observer], 
     from hms_orch_cli.signing.keys import KeyRing
     from hms_orch_cli.signing.token import Es256Signer
 
+    webhook = None
+    if config.hitl_webhook is not None:
+        webhook = _webhook(config.hitl_webhook, store, lambda seq: orchestrator.projection.told_to(seq))
+        observers = [*observers, webhook]
     keys = KeyRing(config.keys_folder)
     signer = Es256Signer(keys, config.issuer)
     secret = keys.callback_secret()
@@ -108,8 +114,20 @@ def assemble(config: Config, store: SqliteStore, observers: Sequence[Observer], 
         read_callback=lambda token: read_callback(secret, token),
         check=lambda text: check_definition(text, config, cel),
         event_bytes=config.event_bytes,
+        append_seconds=lambda: (journal.seconds.BOUNDS, journal.seconds.buckets, journal.seconds.sum),
     )
-    return Works(store, journal, orchestrator, office)
+    if webhook is not None:
+        orchestrator.on_question = webhook.wake
+    return Works(store, journal, orchestrator, office, webhook)
+
+
+def _webhook(url: str, store: SqliteStore, moved: Callable[[int], None]) -> Webhook:
+    """The webhook, from where it stopped; a new one begins with what is queued from now on."""
+    from hms_orch_cli.orchestrator.projection import TOLD
+    from hms_orch_cli.webhook import Webhook
+
+    told = store.mark(TOLD)
+    return Webhook(url, store, store.last_seq() if told is None else int(told), moved)
 
 
 def check_definition(text: bytes, config: Config, cel: Expressions) -> Checked:

@@ -72,4 +72,5 @@ def test_the_metrics_page_names_every_metric() -> None:
     told = {words(row[0])[0] for row in rows(section(document("operations.md"), "## Metrics"))}
     source = (ROOT / "hms_orch_cli/dashboard/metrics.py").read_text(encoding="utf-8")
     gauges = set(re.findall(r'GaugeMetricFamily\(\s*"([a-z_]+)"', source))
-    assert told == gauges | {f"{name}_total" for name in (*metrics.COUNTERS, "saga_fail")} | {"saga_duration_ms"}
+    histograms = set(re.findall(r'(?:_histogram|HistogramMetricFamily)\(\s*"([a-z_]+)"', source))
+    assert told == gauges | {f"{name}_total" for name in (*metrics.COUNTERS, "saga_fail")} | histograms

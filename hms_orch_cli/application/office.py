@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import orjson
+
 from hms_orch_cli.application import deploy, overview
 from hms_orch_cli.application.explain import explain
 from hms_orch_cli.application.operations import Operations
@@ -14,8 +16,12 @@ from hms_orch_cli.application.publish import Published, publish_live
 from hms_orch_cli.errors import HmsError, NotAllowed, NotFound
 from hms_orch_cli.orchestrator.orchestrator import Orchestrator
 from hms_orch_cli.ports import Clock, Event, Journal, NewEvent, RunRow
+from hms_orch_cli.saga.moment import from_rfc3339
 from hms_orch_cli.saga.outcome import Answer, Verdict, Wire
 from hms_orch_cli.views.totals import Totals
+
+AppendSeconds = Callable[[], tuple[tuple[float, ...], list[int], float]]
+"""(bounds, counts up to each and beyond, sum): how long the commits of this process took."""
 
 
 class Checked(NamedTuple):
@@ -35,6 +41,10 @@ class Gauges(NamedTuple):
     calls_in_flight: int
     backlog: int
     """positions of the log from the first event that has not met the definitions yet; 0 if all have"""
+    oldest_item_ms: int
+    """age of the oldest open item, 0 if there is none"""
+    lock_waits: int
+    """runs that stand in line for a lock"""
 
 
 class Office:
@@ -51,6 +61,7 @@ class Office:
         read_callback: Callable[[str], tuple[str, str, str] | None],
         check: Callable[[bytes], Checked],
         event_bytes: int,
+        append_seconds: AppendSeconds = lambda: ((), [0], 0.0),
     ) -> None:
         self._orchestrator = orchestrator
         self._journal = journal
@@ -59,6 +70,7 @@ class Office:
         self._jwks = jwks
         self._read_callback = read_callback
         self._check = check
+        self._append_seconds = append_seconds
         self.event_bytes = event_bytes
         self.operations = Operations(orchestrator, reader, clock.now_ms)
         self.ready = False
@@ -117,6 +129,10 @@ class Office:
         """The last position of the log."""
         return self._reader.last_seq()
 
+    def append_seconds(self) -> tuple[tuple[float, ...], list[int], float]:
+        """See `AppendSeconds`."""
+        return self._append_seconds()
+
     async def callback(self, token: str, outcome: str, result: Any, reason: str) -> None:
         """A participant reports the end of a 202, `outcome` success or failed; durable when this returns. Raises
         NotFound for a token that is not ours, NotAllowed if nothing waits for it; a second report changes nothing."""
@@ -171,14 +187,22 @@ class Office:
     def gauges(self) -> Gauges:
         """What holds at this moment."""
         now = self.clock.now_ms()
-        live = self._orchestrator.runner.live.values()
-        oldest = min((run.state.started_at for run in live if run.state.started_at), default=now)
+        oldest, oldest_item = self._reader.oldest_run(), self._oldest_item()
         return Gauges(
             in_flight=self._reader.count_by_state(),
-            oldest_unfinished_ms=now - oldest,
+            oldest_unfinished_ms=0 if oldest is None else max(now - oldest.started_at, 0),
             calls_in_flight=self._orchestrator.gate.taken,
             backlog=self._backlog(),
+            oldest_item_ms=0 if oldest_item is None else max(now - oldest_item, 0),
+            lock_waits=self._orchestrator.waits.locks.in_line,
         )
+
+    def _oldest_item(self) -> int | None:
+        """When the oldest open item was queued. Of a run it is found by the oldest run that has one."""
+        questions = [from_rfc3339(each.since) for each in self._orchestrator.projection.questions.open.values()]
+        run = self._reader.oldest_run("items")
+        items = [] if run is None else [from_rfc3339(item["since"]) for item in orjson.loads(run.items or "[]")]
+        return min((*questions, *items), default=None)
 
     def _backlog(self) -> int:
         dispatched = self._orchestrator.projection.dispatched

@@ -163,7 +163,7 @@ def _having(reader: Reader, what: Literal["items", "lock"], fits: Callable[[RunR
     fresh = _fresh_rows(reader)
     rows: list[RunRow] = []
     before: str | None = None
-    while page := reader.run_rows(having=what, before=before, limit=PAGE):
+    while page := reader.run_rows(unfinished=True, having=what, before=before, limit=PAGE):
         rows += [row for row in page if row.saga_id not in fresh]
         before = page[-1].saga_id
     return [*rows, *filter(fits, fresh.values())]

@@ -9,7 +9,7 @@ import orjson
 
 from hms_orch_cli.errors import LogTampered
 from hms_orch_cli.event_store.batch import FOLDED_TO
-from hms_orch_cli.orchestrator.projection import DEFINITIONS, DISPATCHED, QUESTIONS, TOTALS, row_of
+from hms_orch_cli.orchestrator.projection import DEFINITIONS, DISPATCHED, QUESTIONS, TOLD, TOTALS, row_of
 from hms_orch_cli.ports import Content, Derived, DerivedTables, RunRow
 from hms_orch_cli.saga.changes import IllegalFactError
 from hms_orch_cli.saga.definition import Saga, saga_from
@@ -154,6 +154,8 @@ def rewritten(rebuilt: Rebuilt, tables: DerivedTables | None = None) -> Derived:
         TOTALS: orjson.dumps(rebuilt.totals.to_json()).decode(),
         QUESTIONS: orjson.dumps(rebuilt.questions.to_json()).decode(),
     }
+    if tables is not None and (told := tables.mark(TOLD)) is not None:
+        marks[TOLD] = told  # what the webhook has told leaves nothing in the log
     return Derived(list(rebuilt.rows().values()), marks, rebuilt.seq)
 
 

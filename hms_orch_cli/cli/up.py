@@ -97,12 +97,16 @@ async def _work(config: Config, holder: Holder, server: Server, until_idle: bool
         note(f"hms-orch is up: {server.shown_url}")
         note(f"store: {config.store_path}. Ctrl-C stops it, and everything is resumable.")
         orchestrator.start()
+        if works.webhook is not None:
+            works.webhook.start()
         works.office.ready = True
         work = orchestrator.until_idle() if until_idle else orchestrator.until_failed()
         waiting: asyncio.Future[Any] = asyncio.ensure_future(work)
         await asyncio.wait({waiting, stop}, return_when=asyncio.FIRST_COMPLETED)
         ended = waiting.done()
         works.office.ready = False
+        if works.webhook is not None:
+            await works.webhook.stop()
         await orchestrator.stop()
         await server.stop()
         await works.journal.close()

@@ -6,15 +6,16 @@ No label ever holds a run's id; their values come from definitions and from the 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
-from hms_orch_cli.application.office import Office
+from hms_orch_cli.application.office import Gauges, Office
 from hms_orch_cli.views.runs import STATES
-from hms_orch_cli.views.totals import DURATION_BOUNDS_MS, Totals
+from hms_orch_cli.views.totals import DURATION_BOUNDS_MS
 
 FAILURES = ("failed", "stuck", "abandoned")
 """The ends that count as a failure of the definition."""
@@ -27,6 +28,13 @@ COUNTERS = {
     "saga_compensation_failures": ("compensation_failures", ("saga",), "Attempts of an undo that failed."),
     "saga_filter_errors": ("filter_errors", ("saga",), "Filters that could not be evaluated; no run was started."),
     "saga_skipped": ("skipped", ("saga",), "Events that fitted and started no run."),
+    "saga_match_errors": (
+        "match_errors",
+        ("saga",),
+        "Events that a waiting step could not be matched with.",
+    ),
+    "saga_redriven": ("redriven", ("saga",), "Ended runs that a person let go on, or start anew."),
+    "saga_hitl_queued": ("hitl_queued", ("saga", "kind"), "Items that a person was asked to decide."),
 }
 """metric without _total -> (name in the totals, labels, help)"""
 
@@ -48,7 +56,18 @@ class _Office(Collector):
         """All families."""
         totals = self._office.totals()
         sagas = sorted(totals.counts.get("started", {}))
-        yield _durations(totals)
+        yield _histogram(
+            "saga_duration_ms",
+            "Milliseconds from the start of a run to its end, undo included.",
+            ("saga", "outcome"),
+            totals.durations,
+        )
+        yield _histogram(
+            "saga_lock_wait_ms",
+            "Milliseconds from when a run asked for its lock to when it held it.",
+            ("saga",),
+            totals.lock_waits,
+        )
         yield _failures(totals.counts.get("ended", {}), sagas)
         for name, (counted, labels, text) in COUNTERS.items():
             counter = CounterMetricFamily(name, text, labels=labels)
@@ -67,9 +86,13 @@ class _Office(Collector):
                 moving.add_metric((saga, state), gauges.in_flight.get((saga, state), 0))
         yield moving
         yield GaugeMetricFamily(
-            "saga_oldest_unfinished_seconds", "Age of the oldest run that moves.", gauges.oldest_unfinished_ms / 1000
+            "saga_oldest_unfinished_seconds",
+            "Age of the oldest run that has not ended.",
+            gauges.oldest_unfinished_ms / 1000,
         )
         yield GaugeMetricFamily("saga_calls_in_flight", "Requests to participants under way.", gauges.calls_in_flight)
+        yield from self._questions(gauges)
+        yield _append_seconds(self._office)
         yield GaugeMetricFamily(
             "saga_event_backlog", "Events in the log that have not met the definitions yet.", gauges.backlog
         )
@@ -77,21 +100,40 @@ class _Office(Collector):
             "saga_ready", "1 if the orchestrator is ready for work.", float(not self._office.objection())
         )
 
+    def _questions(self, gauges: Gauges) -> Iterator[Metric]:
+        """What people are asked, and what runs wait for one another."""
+        counts = self._office.totals().counts
+        settled = counts.get("hitl_settled", {})
+        open_ = GaugeMetricFamily("saga_hitl_open", "Open items of the HITL queue.", labels=("saga", "kind"))
+        for label, queued in sorted(counts.get("hitl_queued", {}).items()):
+            open_.add_metric(label.split("|"), queued - settled.get(label, 0))
+        yield open_
+        yield GaugeMetricFamily(
+            "saga_hitl_oldest_seconds", "Age of the oldest open item.", gauges.oldest_item_ms / 1000
+        )
+        yield GaugeMetricFamily("saga_lock_line", "Runs that stand in line for a lock.", gauges.lock_waits)
 
-def _durations(totals: Totals) -> Metric:
-    family = HistogramMetricFamily(
-        "saga_duration_ms",
-        "Milliseconds from the start of a run to its end, undo included.",
-        labels=("saga", "outcome"),
-    )
-    for label, counted in sorted(totals.durations.items()):
+
+def _histogram(name: str, text: str, labels: tuple[str, ...], counted: Mapping[str, list[int]]) -> Metric:
+    family = HistogramMetricFamily(name, text, labels=labels)
+    for label, counts in sorted(counted.items()):
         below = 0
         buckets: list[tuple[str, float]] = []
-        for bound, count in zip(DURATION_BOUNDS_MS, counted, strict=False):
+        for bound, count in zip(DURATION_BOUNDS_MS, counts, strict=False):
             below += count
             buckets.append((f"{bound}.0", below))
-        buckets.append(("+Inf", below + counted[len(DURATION_BOUNDS_MS)]))
-        family.add_metric(label.split("|"), buckets, counted[-1])
+        buckets.append(("+Inf", below + counts[len(DURATION_BOUNDS_MS)]))
+        family.add_metric(label.split("|"), buckets, counts[-1])
+    return family
+
+
+def _append_seconds(office: Office) -> Metric:
+    """Of this process: how long a commit takes says more about the disk today than about the log."""
+    family = HistogramMetricFamily("saga_append_seconds", "Seconds that a commit to the event store takes.")
+    bounds, counts, total = office.append_seconds()
+    sums = list(accumulate(counts))
+    buckets = [(str(bound), float(count)) for bound, count in zip((*bounds, "+Inf"), sums, strict=True)]
+    family.add_metric((), buckets, total)
     return family
 
 

@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from bisect import bisect_left
 from collections.abc import Awaitable, Callable, Sequence
 from queue import SimpleQueue
+from time import perf_counter
 from typing import Final, NamedTuple
 
 from hms_orch_cli.errors import Overloaded, StoreError, StoreFull, StoreHeld
@@ -45,6 +47,21 @@ class _Ticket(NamedTuple):
     derived: Derived | None
 
 
+class Seconds:
+    """How long commits take: a histogram of this process. `buckets` counts those up to each bound, then the rest."""
+
+    BOUNDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
+
+    def __init__(self) -> None:
+        self.buckets = [0] * (len(self.BOUNDS) + 1)
+        self.sum = 0.0
+
+    def observe(self, seconds: float) -> None:
+        """Counts one commit."""
+        self.buckets[bisect_left(self.BOUNDS, seconds)] += 1
+        self.sum += seconds
+
+
 class GroupCommit:
     """Journal over a store, for the running event loop; every method is to be called on that loop's thread.
 
@@ -63,6 +80,7 @@ class GroupCommit:
         self.inline = inline
         self.on_failure = on_failure
         self.commits = 0
+        self.seconds = Seconds()
         self._store = store
         self._loop = asyncio.get_running_loop()
         self._limit = waiting_limit
@@ -193,6 +211,7 @@ class GroupCommit:
             return [], self._broken, derived
         if derived is not None and derived.folded_to is None:
             derived = derived._replace(folded_to=self._store.last_seq())
+        began = perf_counter()
         try:
             results = self._store.append([t.member for t in tickets if t.member is not None], derived)
         except Exception as error:  # noqa: BLE001 a bug too has to reach those who wait, not die with the thread
@@ -200,6 +219,7 @@ class GroupCommit:
                 self._broken = error
             return [], error, derived
         self.commits += 1
+        self.seconds.observe(perf_counter() - began)
         return results, None, derived
 
     def _deliver(

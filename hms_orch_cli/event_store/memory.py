@@ -117,10 +117,14 @@ class MemoryStore:
         parked = (row.due_at for row in self._runs.values() if row.parked and row.ended_at is None)
         return min((due for due in parked if due is not None and due > after), default=None)
 
-    def oldest_unfinished(self) -> int | None:
-        """See `ports.DerivedTables.oldest_unfinished`."""
-        oldest = min((row for row in self._runs.values() if row.ended_at is None), default=None)
-        return None if oldest is None else oldest.started_at
+    def oldest_run(self, having: Having | None = None) -> RunRow | None:
+        """See `ports.DerivedTables.oldest_run`."""
+        fitting = (
+            row
+            for row in self._runs.values()
+            if row.ended_at is None and (having is None or getattr(row, HAVING[having]) is not None)
+        )
+        return min(fitting, default=None)
 
     def count_by_state(self) -> dict[tuple[str, str], int]:
         """See `ports.DerivedTables.count_by_state`."""

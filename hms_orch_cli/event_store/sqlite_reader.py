@@ -193,10 +193,10 @@ class SqliteReader:
         due: int | None = self._rows(schema.NEXT_DUE, (after,))[0][0]
         return due
 
-    def oldest_unfinished(self) -> int | None:
-        """See `ports.DerivedTables.oldest_unfinished`."""
-        rows = self._rows(schema.OLDEST_UNFINISHED)
-        return rows[0][0] if rows else None
+    def oldest_run(self, having: Having | None = None) -> RunRow | None:
+        """See `ports.DerivedTables.oldest_run`."""
+        rows = self._rows(schema.select_runs((), schema.RunFilter(True, having), oldest_first=True), (1,))
+        return _run(rows[0]) if rows else None
 
     def count_by_state(self) -> dict[tuple[str, str], int]:
         """See `ports.DerivedTables.count_by_state`."""

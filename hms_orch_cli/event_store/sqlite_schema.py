@@ -139,9 +139,6 @@ COUNT_BY_STATE: Final = (
 NEXT_DUE: Final = (
     "SELECT min(due_at) FROM runs INDEXED BY runs_parked WHERE ended_at IS NULL AND parked = 1 AND due_at > ?"
 )
-OLDEST_UNFINISHED: Final = (
-    "SELECT started_at FROM runs INDEXED BY runs_unfinished WHERE ended_at IS NULL ORDER BY saga_id LIMIT 1"
-)
 FORGET_DERIVED: Final = "DELETE FROM runs; DELETE FROM marks"
 
 ROWS_AT_ONCE: Final = 64
@@ -199,10 +196,10 @@ class RunFilter(NamedTuple):
         return "runs_moving"
 
 
-def select_runs(conditions: Sequence[str], by: RunFilter) -> str:
-    """The run list, newest first, with a LIMIT to bind last."""
+def select_runs(conditions: Sequence[str], by: RunFilter, *, oldest_first: bool = False) -> str:
+    """The run list, newest first or the other way round, with a LIMIT to bind last."""
     index = by.partial_index()
     table = "runs" if index is None else f"runs INDEXED BY {index}"
     terms = [*by.terms(), *conditions]
     where = f"WHERE {' AND '.join(terms)} " if terms else ""
-    return f"SELECT {RUN_COLUMNS} FROM {table} {where}ORDER BY saga_id DESC LIMIT ?"  # noqa: S608
+    return f"SELECT {RUN_COLUMNS} FROM {table} {where}ORDER BY saga_id{'' if oldest_first else ' DESC'} LIMIT ?"  # noqa: S608

@@ -56,6 +56,11 @@ class Locks:
         for key in [key for key in self._lines if key not in self._holders]:
             self._next(key)
 
+    @property
+    def in_line(self) -> int:
+        """Runs that stand in line."""
+        return len(self._keys) - len(self._holders)
+
     def holder(self, key: str) -> str:
         """The run that holds a lock, or is about to; empty if it is free."""
         return self._holders.get(key, "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -17,7 +17,7 @@ from hms_orch_cli.orchestrator.gate import Gate
 from hms_orch_cli.orchestrator.history import fact_of, load_run, read_run
 from hms_orch_cli.orchestrator.live_run import LiveRun
 from hms_orch_cli.orchestrator.locks import Claimed, Locks
-from hms_orch_cli.orchestrator.projection import DEFINITIONS, DISPATCHED, QUESTIONS, TOTALS, Projection, row_of
+from hms_orch_cli.orchestrator.projection import DEFINITIONS, DISPATCHED, QUESTIONS, TOLD, TOTALS, Projection, row_of
 from hms_orch_cli.orchestrator.requests import RequestWriter
 from hms_orch_cli.orchestrator.runner import Runner
 from hms_orch_cli.orchestrator.waits import Waits
@@ -91,6 +91,8 @@ class Orchestrator:
         )
         self._clock = clock
         self._granting = 0
+        self.on_question: Callable[[], None] = lambda: None
+        """hears of each item about a definition, once durable"""
         self._dispatcher: Dispatcher | None = None
         self._work: asyncio.Task[None] | None = None
         self._flush_timer: asyncio.TimerHandle | None = None
@@ -113,7 +115,7 @@ class Orchestrator:
             exists=self.exists,
             offer=self._offer,
             too_deep=lambda saga, reason: self._appended(self.watch.too_deep(saga, reason)),
-            looked_to=head,
+            looked_to=head,  # the mark of how far the log was dispatched may be of any earlier moment
         )
         self._dispatcher = dispatcher
         self.gate.on_room = dispatcher.wake
@@ -246,6 +248,8 @@ class Orchestrator:
         if (written := self._tables.mark(DEFINITIONS)) is not None:
             self.definitions.restore(orjson.loads(written))
         self.projection.dispatched = int(self._tables.mark(DISPATCHED) or 0)
+        told = self._tables.mark(TOLD)
+        self.projection.told = None if told is None else int(told)
         touched: dict[str, None] = {}
         while folded_to < head:
             events = self._reader.read_all(folded_to, PAGE)
@@ -268,7 +272,7 @@ class Orchestrator:
         """Locks and listeners as the log has them."""
         claims = [
             Claimed(row.lock_key or "", row.event_seq, row.saga_id, row.fence or 0)
-            for row in self._rows(having="lock")
+            for row in self._rows(unfinished=True, having="lock")
             if row.saga_id not in tail
         ]
         claims += [
@@ -277,7 +281,7 @@ class Orchestrator:
             if run.claim is not None and run.event is not None and not run.status.ended and not run.claim.released
         ]
         self.waits.locks.restore(claims, self.projection.totals.fence)
-        for row in self._rows(having="awaits"):
+        for row in self._rows(unfinished=True, having="awaits"):
             for event_type in orjson.loads(row.awaits or "[]") if row.saga_id not in tail else ():
                 self.waits.listeners.add(event_type, row.saga_id)
 
@@ -326,7 +330,7 @@ class Orchestrator:
     def _appended(self, appended: Awaitable[int] | None) -> None:
         """Something is on its way into the log that nobody waits for; if it does not arrive, nothing goes on."""
         if appended is not None:
-            asyncio.ensure_future(appended).add_done_callback(self._work_ended)
+            asyncio.ensure_future(appended).add_done_callback(self._asked)
 
     def _arm_flush(self) -> None:
         if self._flush_timer is None:
@@ -345,6 +349,10 @@ class Orchestrator:
         """Something happened that nothing can go on after: `until_idle` and `until_failed` raise it."""
         if not self._failed.done():
             self._failed.set_exception(error)
+
+    def _asked(self, appended: asyncio.Future[Any]) -> None:
+        self._work_ended(appended)
+        self.on_question()
 
     def _work_ended(self, work: asyncio.Future[Any]) -> None:
         if not work.cancelled() and (error := work.exception()) is not None:

@@ -21,6 +21,7 @@ DISPATCHED = "dispatched"
 DEFINITIONS = "definitions"
 TOTALS = "totals"
 QUESTIONS = "questions"
+TOLD = "told"
 
 
 class Projection:
@@ -36,6 +37,8 @@ class Projection:
         self.totals = Totals()
         self.questions = Questions()
         self.dispatched = 0
+        self.told: int | None = None
+        """how far the webhook has come, None if there never was one"""
         self._marked = -1
 
     def fold(self, run: Run, facts: Sequence[RunFact]) -> None:
@@ -60,6 +63,11 @@ class Projection:
         self._marked = -1
         self._arm()
 
+    def told_to(self, seq: int) -> None:
+        """The webhook has told of every item up to this position."""
+        self.told = seq
+        self.marks_changed()
+
     def dispatched_to(self, seq: int) -> None:
         """Every event up to this position has met the definitions."""
         self.dispatched = seq
@@ -81,6 +89,7 @@ class Projection:
             DEFINITIONS: orjson.dumps(self._definitions()).decode(),
             TOTALS: orjson.dumps(self.totals.to_json()).decode(),
             QUESTIONS: orjson.dumps(self.questions.to_json()).decode(),
+            **({} if self.told is None else {TOLD: str(self.told)}),
         }
 
 

@@ -225,7 +225,7 @@ def _succeeded(step: Progress, fact: StepSucceeded, phase: Phase) -> Progress:
         False,
         step.spent,
         step.failures,
-        fact.event_seq or step.heard,
+        fact.event_seq or 0,
     )
     return tuple.__new__(Progress, after)  # as above
 
@@ -233,8 +233,14 @@ def _succeeded(step: Progress, fact: StepSucceeded, phase: Phase) -> Progress:
 def _failed(step: Progress, fact: StepFailed | StepHeld, phase: Phase) -> Progress:
     if fact.outcome == "unknown" and phase is Phase.FAILED:
         phase = Phase.UNKNOWN
-    refused = bool(fact.refused)
-    return step._replace(phase=phase, undo=fact.undo, status=fact.status or 0, reason=fact.reason, refused=refused)
+    return step._replace(
+        phase=phase,
+        unknown=fact.outcome == "unknown",
+        undo=fact.undo,
+        status=fact.status or 0,
+        reason=fact.reason,
+        refused=bool(fact.refused),
+    )
 
 
 def _skipped(step: Progress, fact: StepSkipped, phase: Phase) -> Progress:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from hms_orch_cli.saga.answering import effect, fail
+from hms_orch_cli.saga.answering import effect, fail, word
 from hms_orch_cli.saga.attention import DECISIONS, REASON_LIMIT, close_all
 from hms_orch_cli.saga.definition import Step
 from hms_orch_cli.saga.events import (
@@ -25,7 +25,7 @@ from hms_orch_cli.saga.events import (
 from hms_orch_cli.saga.inputs import Abandon, Cancel, Decide, Input, Pause, Redrive, Released, Resume
 from hms_orch_cli.saga.machine import evolve, fold
 from hms_orch_cli.saga.state import HitlItem, Run, Status
-from hms_orch_cli.saga.turning import end_waits
+from hms_orch_cli.saga.turning import turn_back
 
 REDRIVABLE = (Status.FAILED, Status.CANCELLED, Status.ABANDONED)
 _GOING_ON = (Status.RUNNING, Status.COMPENSATING)
@@ -70,9 +70,9 @@ def _objection_to_decision(run: Run, name: str, decision: str, now: int) -> str:
 
 def on_cancel(run: Run, happened: Cancel, now: int) -> list[RunFact]:
     """The run turns back; one that was paused goes on to do so."""
-    turned = Compensating(now, "cancel", happened.reason[:REASON_LIMIT], happened.actor or None)
     resumed: list[RunFact] = [Resumed(now, happened.actor, "cancelled")] if run.paused else []
-    return [*resumed, turned, *end_waits(fold(run, [*resumed, turned]), now)]
+    turn = Compensating(now, "cancel", happened.reason[:REASON_LIMIT], happened.actor or None)
+    return [*resumed, *turn_back(fold(run, resumed), turn)]
 
 
 def on_abandon(run: Run, happened: Abandon, now: int) -> list[RunFact]:
@@ -87,7 +87,7 @@ def on_pause(run: Run, happened: Pause, now: int) -> list[RunFact]:
 
 
 def on_resume(run: Run, happened: Resume, now: int) -> list[RunFact]:
-    """The run goes on; a deadline that has passed takes effect with the next look at the clock."""
+    """The run goes on. Past its deadline it is owed nothing but the look at the clock that turns it back."""
     return [Resumed(now, happened.actor, happened.note)]
 
 
@@ -136,8 +136,19 @@ def _consequence(run: Run, step: Step, item: HitlItem, happened: Decide, now: in
             return [StepSkipped(now, step.name, f"skipped by {happened.actor}")]
         case "compensate" if call is not None:
             kept = step._replace(on_exhausted="compensate")  # who was asked is not asked again
-            outcome = "unknown" if call.undo and not call.refused else "failed"
-            return [fail(run, kept, attempt, outcome, call.undo, call.reason, now, call.status, refused=call.refused)]
+            return [
+                fail(
+                    run,
+                    kept,
+                    attempt,
+                    word(call.unknown),
+                    call.undo,
+                    call.reason,
+                    now,
+                    call.status,
+                    refused=call.refused,
+                )
+            ]
         case "undone" if undo is not None:
             return [StepCompensated(now, step.name, undo.attempt)]
         case "abandon":

@@ -93,7 +93,7 @@ async def test_no_label_holds_the_id_of_a_run_or_an_event(house: House) -> None:
     assert not [run["sagaId"] for run in runs if run["sagaId"] in text]
     assert "_created" not in text
     names = {name for _, told in await samples(house) for name, _ in told}
-    assert names == {"saga", "outcome", "op", "state", "le"}
+    assert names == {"saga", "outcome", "op", "state", "kind", "le"}
 
 
 async def test_openmetrics_is_spoken_too(house: House) -> None:

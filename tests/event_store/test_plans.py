@@ -103,8 +103,12 @@ PLANS: dict[str, tuple[Ask, str]] = {
         "SEARCH runs USING INDEX runs_parked (due_at>?)",
     ),
     "oldest": (
-        lambda s: s.oldest_unfinished(),
+        lambda s: s.oldest_run(),
         "SCAN runs USING INDEX runs_unfinished",
+    ),
+    "oldest with an item": (
+        lambda s: s.oldest_run("items"),
+        "SCAN runs USING INDEX runs_with_items",
     ),
     "items": (
         lambda s: s.run_rows(having="items"),
