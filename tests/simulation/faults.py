@@ -66,7 +66,20 @@ LATER: Final = (
     "acknowledgement lost",
 )
 EVENTS: Final = ("event twice", "event in conflict", "event while down")
-PEOPLE: Final = ("cancel", "abandon", "deploy", "undeploy", "gate narrow")
+PEOPLE: Final = (
+    "cancel",
+    "abandon",
+    "deploy",
+    "undeploy",
+    "gate narrow",
+    "pause",
+    "pause definition",
+    "redrive",
+    "release lock",
+    "decide",
+    "decide twice",
+    "decide alone",
+)
 
 ALL: Final = (*PROCESS, *DISK, *WIRE, *CALL, *UNDO, *LATER, *EVENTS, *PEOPLE)
 
@@ -82,6 +95,7 @@ NEEDS: Final = {
     "tables lost": ("crash any time",),
     "crash in recovery": ("crash any time",),
     "event while down": ("crash any time",),
+    "decide alone": ("crash any time",),
 }
 """A fault that can strike only where another one has: one of these is then in the plan as well."""
 
@@ -109,7 +123,7 @@ class Plan:
         strength = rng.choice((0.02, 0.1, 0.3))
         self.rates = {kind: strength * rng.random() for kind in chosen}
         self._first = {kind: rng.randint(1, REACH.get(kind, 1)) for kind in chosen}
-        if any(kind.startswith(("undo ", "acknowledge")) for kind in chosen):
+        if any(kind.startswith(("undo ", "acknowledge")) or kind == "redrive" for kind in chosen):
             # An undo can fail only where something is undone.
             self.rates["call refused"], self._first["call refused"] = rng.uniform(0.2, 0.5), 2
         self._seen: Counter[str] = Counter()

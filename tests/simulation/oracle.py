@@ -21,14 +21,14 @@ from hms_orch_cli.orchestrator.projection import row_of
 from hms_orch_cli.ports import CallRequest, Derived, Event
 from hms_orch_cli.saga import events as said
 from hms_orch_cli.saga.definition import Saga, saga_from
-from hms_orch_cli.saga.event_types import DEPLOYED, RUN_FACTS, UNDEPLOYED
+from hms_orch_cli.saga.event_types import DEPLOYED, UNDEPLOYED
 from hms_orch_cli.saga.events import RunFact
 from hms_orch_cli.saga.machine import begin, evolve
 from hms_orch_cli.saga.outcome import Op
-from hms_orch_cli.saga.state import Run, Status
+from hms_orch_cli.saga.state import Run
 
 from .invariants import CHECKS
-from .sagas import Unreadable, condition, steps_of
+from .sagas import Unreadable, condition, matches, steps_of
 from .told import Attempts, Story
 
 if TYPE_CHECKING:
@@ -54,6 +54,14 @@ class Oracle:
         self._sends: Counter[tuple[str, str, Op, int]] = Counter()
         self.acknowledged: dict[tuple[str, str], int] = {}
         """(source, id) -> position that somebody was told"""
+        self.holders: dict[str, str] = {}
+        """lock -> the run that holds it"""
+        self._lines: dict[str, list[tuple[int, str]]] = {}
+        self._fence = 0
+        self.questions: dict[str, tuple[str, str]] = {}
+        """open item about a definition -> (definition, kind)"""
+        self._asked: set[str] = set()
+        self._in_a_row: Counter[str] = Counter()
         self.unfolded: set[str] = set()
         """runs with facts that no derived row has yet"""
 
@@ -92,6 +100,8 @@ class Oracle:
             self._told(event, event.stream[4:])
         elif event.type in (DEPLOYED, UNDEPLOYED):
             self._deployed(event)
+        elif event.stream.startswith("hitl/"):
+            self._asked_about(event)
 
     def _deployed(self, event: Event) -> None:
         data = orjson.loads(event.data or "{}")
@@ -119,6 +129,15 @@ class Oracle:
         for name, check in CHECKS[type(fact)]:
             if (wrong := check(story, fact)) is not None:
                 self._violated(name, f"{saga_id}: {type(fact).__name__}: {wrong}")
+        self._lock(story, fact)
+        if isinstance(fact, said.StepSucceeded) and fact.event_seq is not None:
+            self._heard(story, fact)
+        if isinstance(fact, said.Decided) and fact.id in story.items:
+            self._simulation.world.by_hand(saga_id, story.items[fact.id].step, fact.decision)
+        if isinstance(fact, said.Failed) and fact.cause != "lock":
+            self._in_a_row[story.saga.id] += 1
+        elif isinstance(fact, said.Completed):
+            self._in_a_row[story.saga.id] = 0
         story.tell(fact)
         try:
             self._folded[saga_id] = evolve(self._folded[saga_id], fact)
@@ -128,6 +147,80 @@ class Oracle:
             self.unfolded.add(saga_id)
         if isinstance(fact, said.Compensate) and fact.mode == "event":
             self._simulation.world.hear(saga_id, fact.step)
+
+    def _lock(self, story: Story, fact: Any) -> None:
+        """N1: holding intervals of one lock key never overlap in the log; its token rises strictly. First come, by the
+        position of the triggering event, is first served."""
+        match fact:
+            case said.LockQueued():
+                self._lines.setdefault(fact.key, []).append((story.event_seq, story.id))
+                if fact.key not in self.holders:
+                    self._violated("N1", f"{story.id} stands in line for {fact.key}, and nobody holds it")
+            case said.LockAcquired():
+                line = self._lines.get(fact.key, [])
+                holder = self.holders.get(fact.key)
+                if holder is not None:
+                    self._violated("N1", f"{story.id} has the lock {fact.key}, and {holder} holds it")
+                if fact.fence <= self._fence:
+                    self._violated("N1", f"{story.id} has the fence {fact.fence} after {self._fence}")
+                if any(place < (story.event_seq, story.id) for place in line):
+                    self._violated("N1", f"{story.id} has the lock {fact.key} before others in line")
+                self._fence = fact.fence
+                self.holders[fact.key] = story.id
+                self._leave(story.id, fact.key)
+            case said.LockReleased() | said.Completed() | said.Failed() | said.Cancelled() | said.Abandoned():
+                if self.holders.get(story.lock) == story.id:
+                    del self.holders[story.lock]
+                self._leave(story.id, story.lock)
+
+    def _leave(self, saga_id: str, key: str) -> None:
+        if key in self._lines:
+            self._lines[key] = [place for place in self._lines[key] if place[1] != saga_id]
+
+    def _heard(self, story: Story, fact: said.StepSucceeded) -> None:
+        """G9: the first event that matches is heard, and each at most once in a run."""
+        awaits = story.saga.steps[fact.step].awaits
+        seq = fact.event_seq or 0
+        if awaits is None or not story.event_seq < seq < len(self._seen):
+            self._violated("G9", f"{story.id} {fact.step} has heard the event at {seq}")
+            return
+        taken = {call.heard for call in story.calls.values() if call.heard}
+        first = self.first_heard(story, fact.step, taken)
+        if first != seq:
+            self._violated("G9", f"{story.id} {fact.step} has heard the event at {seq}, the first was at {first}")
+
+    def first_heard(self, story: Story, step: str, taken: set[int]) -> int:
+        """Position of the first event that a step that waits would take, 0 if there is none."""
+        awaits = story.saga.steps[step].awaits
+        assert awaits is not None
+        data = _data_of(self._seen[story.event_seq - 1])
+        for event in self._seen[story.event_seq :]:
+            if event.type == awaits.event and event.seq not in taken:
+                try:
+                    if matches(awaits.match, _data_of(event), data):
+                        return event.seq
+                except Unreadable:
+                    continue
+        return 0
+
+    def _asked_about(self, event: Event) -> None:
+        """G12: exactly one open item of a kind for a definition, and each is decided once."""
+        data = orjson.loads(event.data or "{}")
+        about = (data["saga"], data["kind"])
+        if event.type == "hitl.queued":
+            if data["id"] in self._asked or about in self.questions.values():
+                self._violated("G12", f"item {data['id']} is not the only one about {about}")
+            if data["kind"] == "failures" and self._in_a_row[data["saga"]] < self._least(data["saga"]):
+                self._violated("G12", f"item {data['id']} after {self._in_a_row[data['saga']]} failures")
+            self._asked.add(data["id"])
+            self.questions[data["id"]] = about
+        elif self.questions.pop(data["id"], None) is None:
+            self._violated("G12", f"item {data['id']} is decided, and it is not open")
+        elif data["kind"] == "failures":
+            self._in_a_row[data["saga"]] = 0
+
+    def _least(self, saga: str) -> int:
+        return min(each.hitl_after for (name, _), (each, _) in self._definitions.items() if name == saga)
 
     # -- what the process says
 
@@ -159,6 +252,10 @@ class Oracle:
                 self._violated("L4", f"{name} attempt {request.attempt} is sent, and its intent is not in the log")
             if story.end or (story.stuck and request.op == "compensate"):
                 self._violated("G1", f"{name} is sent, and the run is {story.end or 'stuck'}")
+            # N1: with a lock, every request carries the fence.
+            fence = None if story.released or not story.fence else str(story.fence)
+            if request.headers.get("HMS-Fence") not in (fence, str(story.fence)):
+                self._violated("N1", f"{name} carries the fence {request.headers.get('HMS-Fence')}, and it has {fence}")
         # G10: each call matches the definition pinned in `saga.started`, whatever is deployed meanwhile.
         written = steps_of(story.content)[request.step]
         wanted = written[
@@ -173,6 +270,8 @@ class Oracle:
     def at_rest(self) -> None:
         """What has to hold when the faults are healed and nothing moves any more."""
         self._all_ended()
+        self._nobody_waits()
+        self._everybody_asked()
         self._ledger()
         self._each_event_once()
         self._acknowledged()
@@ -181,8 +280,23 @@ class Oracle:
     def _all_ended(self) -> None:
         """G2: faults healed ⇒ each saga is terminal or in HITL."""
         for story in self.stories.values():
-            if not story.end and not story.stuck:
+            if not story.end:
                 self._violated("G2", f"{story.id} has not ended: {self._folded[story.id].status.value}")
+
+    def _nobody_waits(self) -> None:
+        """N2: terminal sagas hold no lock; no set of sagas waits for ever."""
+        if self.holders or any(self._lines.values()):
+            self._violated("N2", f"held: {self.holders}, in line: {self._lines}")
+        process = self._simulation.process
+        if process is not None and (held := process.orchestrator.waits.locks._holders):
+            self._violated("N2", f"the process holds {held}")
+
+    def _everybody_asked(self) -> None:
+        """G12: as many failures in a row as the definition says ⇒ exactly one open HITL item."""
+        for saga, failures in self._in_a_row.items():
+            most = max(each.hitl_after for (name, _), (each, _) in self._definitions.items() if name == saga)
+            if failures >= most and (saga, "failures") not in self.questions.values():
+                self._violated("G12", f"{failures} runs of {saga} have failed in a row, and nobody is asked")
 
     def _ledger(self) -> None:
         """G7: with barrier services: completed saga ⇒ net effect 1 per step; failed saga ⇒ 0."""
@@ -199,6 +313,8 @@ class Oracle:
                     self._violated("G7", f"{story.id} is {story.end}, and {name} has an effect")
 
     def _is_wanted(self, story: Story, name: str) -> bool:
+        if story.saga.steps[name].call is None or (story.id, name) in self._simulation.world.skipped:
+            return False
         event = self._seen[story.event_seq - 1]
         try:
             return condition(story.saga.steps[name].when, _data_of(event))
@@ -210,7 +326,10 @@ class Oracle:
         """G9: N deliveries of one (source, event id) to any nodes ⇒ exactly one saga per matching definition."""
         begun: Counter[tuple[int, str]] = Counter()
         for story in self.stories.values():
-            begun[story.event_seq, story.saga.id] += 1
+            if not story.redrive_of:
+                begun[story.event_seq, story.saga.id] += 1
+            elif self.stories[story.redrive_of].replaced_by not in ("", story.id):
+                self._violated("G9", f"{story.id} takes the place of {story.redrive_of}, and so does another")
         held: dict[str, str] = {}
         changes = iter([*self._held, (1 << 60, "", None)])
         change = next(changes)
@@ -302,6 +421,3 @@ def _tampered(events: list[Event], at: int) -> list[tuple[str, list[Event]]]:
 
 def _data_of(event: Event) -> Any:
     return None if event.data is None else orjson.loads(event.data)
-
-
-__all__ = ["RUN_FACTS", "Oracle", "Status"]

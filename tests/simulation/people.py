@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from hms_orch_cli.application import deploy
+from hms_orch_cli.application.alone import Alone, drive
 from hms_orch_cli.application.operations import Operations
 from hms_orch_cli.application.publish import publish, publish_live
 from hms_orch_cli.errors import EventConflict, HmsError
+from hms_orch_cli.orchestrator.definition_pause import is_paused
 from hms_orch_cli.ports import NewEvent
 
-from .sagas import TRIGGERS, Definition, Writer
+from .process import EXPRESSIONS
+from .sagas import AWAITED, TRIGGERS, Definition, Writer
 
 if TYPE_CHECKING:
     from .process import Process
     from .simulation import Simulation
 
 SOURCE = "tests"
+
+Wish = Callable[[Operations, str], Coroutine[Any, Any, Any]]
 
 
 class People:
@@ -51,20 +56,34 @@ class People:
             ("abandon", self._abandon),
             ("deploy", self._deploy),
             ("undeploy", self._undeploy),
+            ("pause", self._pause),
+            ("pause definition", self._pause_definition),
+            ("redrive", self._redrive),
+            ("release lock", self._release),
+            ("decide", self._decide),
+            ("decide twice", self._decide_twice),
+            ("decide alone", self._decide_alone),
         ):
             if kind in plan:
                 for at in times:
                     agenda.at(at + rng.random() ** 3 * 3, act)
+        if self._writer.awaits:
+            for number in range(rng.choice((2, 4, 8))):
+                agenda.at(rng.random() ** 2 * safety_s, self._publish, self._event(100 + number, AWAITED))
 
     # -- events
 
-    def _event(self, number: int) -> NewEvent:
+    def _event(self, number: int, kinds: Sequence[str] = ()) -> NewEvent:
         rng = self._rng
-        data: Any = {"n": rng.randint(0, 3), "kind": rng.choice("ab")}
+        data: Any = {"n": rng.randint(0, 3), "kind": rng.choice("ab"), "key": rng.choice((1, 1, "1", 2, {"a": 1}))}
         if rng.random() < 0.1:
-            del data[rng.choice(("n", "kind"))]
+            del data[rng.choice(("n", "kind", "key"))]
         return NewEvent(
-            f"e{number}", SOURCE, rng.choice(self._kinds), "2027-01-15T08:00:00.000Z", orjson.dumps(data).decode()
+            f"e{number}",
+            SOURCE,
+            rng.choice(kinds or self._kinds),
+            "2027-01-15T08:00:00.000Z",
+            orjson.dumps(data).decode(),
         )
 
     def _publish(self, event: NewEvent, tries: int = 6) -> None:
@@ -163,22 +182,128 @@ class People:
     # -- runs
 
     def _cancel(self) -> None:
-        self._wish("cancel", lambda hands, saga_id: hands.cancel(saga_id, "ann"))
+        self._wish("cancel", self._moving, lambda hands, saga_id: hands.cancel(saga_id, "ann"))
 
     def _abandon(self) -> None:
-        self._wish("abandon", lambda hands, saga_id: hands.abandon(saga_id, "ann", "of no use"))
+        self._wish("abandon", self._moving, lambda hands, saga_id: hands.abandon(saga_id, "ann", "of no use"))
 
-    def _wish(self, kind: str, wish: Callable[[Operations, str], Coroutine[Any, Any, Any]], tries: int = 20) -> None:
-        unfinished = [story.id for story in self._simulation.oracle.runs if not story.end]
-        process = self._simulation.process
-        if unfinished and process is not None:
-            process.do(self._wishing(process, kind, wish, self._rng.choice(unfinished)))
-        elif tries:
-            self._simulation.agenda.after(0.1 * self._rng.random(), self._wish, kind, wish, tries - 1)
+    def _pause(self) -> None:
+        self._wish("pause", self._moving, lambda hands, saga_id: hands.pause(saga_id, "ann"))
+        resume = lambda hands, saga_id: hands.resume(saga_id, "bob")  # noqa: E731
+        self._simulation.agenda.after(self._rng.random() ** 2 * 10, self._wish, "resume", self._paused, resume, 0)
 
-    async def _wishing(self, process: Process, kind: str, wish: Any, about: str) -> None:
+    def _pause_definition(self) -> None:
+        resume = lambda hands, saga: hands.resume_definition(saga, "bob")  # noqa: E731
+        pause = lambda hands, saga: hands.pause_definition(saga, "ann")  # noqa: E731
+        self._wish("pause definition", lambda: self._sagas, pause)
+        self._simulation.agenda.after(self._rng.random() ** 2 * 10, self._wish, "resume", self._held_back, resume, 0)
+
+    def _redrive(self) -> None:
+        redrive = lambda hands, saga_id: hands.redrive(saga_id, "ann", keep_revision=True)  # noqa: E731
+        self._wish("redrive", self._failed, redrive)
+
+    def _release(self) -> None:
+        keys = lambda: list(self._simulation.oracle.holders)  # noqa: E731
+        self._wish("release lock", keys, lambda hands, key: hands.release(key, "ann", "it is needed"))
+
+    def _decide(self) -> None:
+        self._wish("decide", self._items, self._deciding("ann"))
+
+    def _decide_twice(self) -> None:
+        """Two people decide the same item, in whatever they think of."""
+
+        def both(hands: Operations, item: str) -> Coroutine[Any, Any, Any]:
+            process = self._simulation.process
+            if process is not None:
+                process.do(self._wishing(process, "decide", self._deciding("bob"), item))
+            return self._deciding("ann")(hands, item)
+
+        self._wish("decide twice", self._items, both)
+
+    def _decide_alone(self, tries: int = 20) -> None:
+        """A command decides while nobody is up."""
+        simulation, items = self._simulation, self._items()
+        if not items or not simulation.nobody_holds:
+            if tries:
+                simulation.agenda.after(0.2, self._decide_alone, tries - 1)
+            return
+        store = simulation.disk_as_store()
+        alone = Alone(store, lambda: EXPRESSIONS, lambda: simulation.now_ms)
         try:
-            await wish(Operations(process.orchestrator, process.store, process.clock.now_ms), about)
+            drive(self._deciding("cli")(Operations(alone, store, lambda: simulation.now_ms), items[0]))
+        except HmsError as error:
+            simulation.note("objected", "decide alone", items[0], type(error).__name__)
+            return
+        simulation.note("decide alone", items[0])
+        simulation.plan.fire("decide alone")
+
+    def _deciding(self, actor: str) -> Wish:
+        def decide(hands: Operations, item: str) -> Coroutine[Any, Any, Any]:
+            decisions = self._items_with_decisions().get(item) or ["done"]
+            return hands.decide(item, self._rng.choice(decisions), actor, "as it seems right")
+
+        return decide
+
+    def tend(self, rounds: int = 120) -> None:
+        """Once the faults are healed: whatever waits for a person gets one."""
+        simulation = self._simulation
+        wishes: list[tuple[str, Sequence[str], Wish]] = [
+            ("resume", self._held_back(), lambda hands, saga: hands.resume_definition(saga, "eve")),
+            ("resume", self._paused(), lambda hands, saga_id: hands.resume(saga_id, "eve")),
+            ("decide", [item for item, _ in self._items_with_decisions().items()], self._deciding("eve")),
+            ("cancel", self._waiting(), lambda hands, saga_id: hands.cancel(saga_id, "eve")),
+        ]
+        process = simulation.process
+        for kind, about, wish in wishes:
+            for each in about:
+                if process is not None:
+                    process.do(self._wishing(process, kind, wish, each))
+        if rounds and (self._moving() or self._held_back() or process is None):
+            simulation.agenda.after(3 + self._rng.random() * 3, self.tend, rounds - 1)
+
+    # -- what there is
+
+    def _moving(self) -> list[str]:
+        return [story.id for story in self._simulation.oracle.runs if not story.end]
+
+    def _paused(self) -> list[str]:
+        return [story.id for story in self._simulation.oracle.runs if story.paused]
+
+    def _failed(self) -> list[str]:
+        ends = ("Failed", "Cancelled", "Abandoned")
+        return [story.id for story in self._simulation.oracle.runs if story.end in ends and not story.replaced_by]
+
+    def _waiting(self) -> list[str]:
+        """Runs that wait for an event, for ever: somebody gives up."""
+        return [
+            story.id
+            for story in self._simulation.oracle.runs
+            if not story.cause and any(call.waiting and not call.due_at for call in story.calls.values())
+            if not story.items
+        ]
+
+    def _held_back(self) -> list[str]:
+        return [saga for saga in self._sagas if is_paused(self._simulation.disk.store, saga)]
+
+    def _items(self) -> list[str]:
+        return list(self._items_with_decisions())
+
+    def _items_with_decisions(self) -> dict[str, list[str]]:
+        oracle = self._simulation.oracle
+        found = {item.id: item.decisions for story in oracle.runs for item in story.items.values()}
+        return {**found, **{item: ["done"] for item in oracle.questions}}
+
+    def _wish(self, kind: str, things: Callable[[], Sequence[str]], wish: Wish, tries: int = 20) -> None:
+        """Somebody wants something of one of the things that there are; if there is none, a little later."""
+        process, about = self._simulation.process, things()
+        if about and process is not None:
+            process.do(self._wishing(process, kind, wish, self._rng.choice(about)))
+        elif tries:
+            self._simulation.agenda.after(0.1 * self._rng.random(), self._wish, kind, things, wish, tries - 1)
+
+    async def _wishing(self, process: Process, kind: str, wish: Wish, about: str) -> None:
+        try:
+            await wish(Operations(process.orchestrator, process.store, process.clock.now_ms), about)  # type: ignore[arg-type]
         except HmsError as error:
             self._simulation.note("objected", kind, about, type(error).__name__)
             return

@@ -33,6 +33,17 @@ CONDITIONS: Final[Mapping[str, Callable[[Any], bool]]] = {
 }
 """Expressions that are true or false, and the same in Python: the oracle does not ask the one that it judges."""
 
+MATCHES: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
+    "event.data.n == data.n": lambda event, data: _member(event, "n") == _member(data, "n"),
+    "event.data.n >= 1": lambda event, data: bool(_member(event, "n") >= 1),
+    'event.data.kind == "a"': lambda event, data: _member(event, "kind") == "a",
+}
+"""What an awaited event has to be, in the same way."""
+
+AWAITED: Final = ("payment.done", "payment.seen")
+
+LOCK_KEYS: Final = ("data.key", "data.n", '"one"')
+
 OUTCOMES: Final = ((409, "success"), (422, "unknown"), (500, "failed"), (404, "retry"))
 
 
@@ -57,6 +68,11 @@ class Writer:
         self.expressions = rng.random() < 0.5
         self.deadlines = rng.random() < 0.2
         self.filters = rng.random() < 0.4
+        asked = any(kind.startswith("decide") for kind in plan.rates)
+        self.locks = rng.random() < 0.3 or "release lock" in plan
+        self.awaits = rng.random() < 0.25
+        self.approvals = rng.random() < 0.15 or (asked and rng.random() < 0.6)
+        self.holds = rng.random() < 0.2 or asked
 
     def definition(self, saga: str, triggers: tuple[str, ...], filter_: str | None = None) -> Definition:
         """A new revision of a saga."""
@@ -101,12 +117,54 @@ class Writer:
             content["filter"] = rng.choice(tuple(CONDITIONS))
         if self.deadlines and rng.random() < 0.7:
             content["deadlineMs"] = rng.randint(1, 8_000)
+        if self.locks and rng.random() < 0.8:
+            content["lock"] = self._lock()
+        if self.holds and rng.random() < 0.5:
+            content["onExhausted"] = "hitl"
+        if rng.random() < 0.3:
+            content["hitlAfter"] = rng.choice((1, 2))
         return Definition(saga, content, sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest())
+
+    def _lock(self) -> Any:
+        key = self.rng.choice(LOCK_KEYS)
+        match self.rng.choice(("wait", "wait", "waitMs", "abort", "skip")):
+            case "wait":
+                return key
+            case "waitMs":
+                return {"key": key, "waitMs": self.rng.choice((10, 500, 5_000))}
+            case conflict:
+                return {"key": key, "onConflict": conflict}
+
+    def _wait(self, name: str) -> dict[str, Any]:
+        """A step that waits for an event or for a person."""
+        rng = self.rng
+        written: dict[str, Any] = {"name": name}
+        if not self.approvals or (self.awaits and rng.random() < 0.5):
+            awaits: dict[str, Any] = {"event": rng.choice(AWAITED)}
+            if rng.random() < 0.6:
+                awaits["match"] = rng.choice(tuple(MATCHES))
+            if rng.random() < 0.6:
+                awaits["timeoutMs"] = rng.choice((200, 3_000, 20_000))
+            written["await"] = awaits
+        else:
+            written["approval"] = {"prompt": rng.choice(("Go on?", "Go on with ${data.n}?"))}
+            if rng.random() < 0.6:
+                written["approval"]["ttlMs"] = rng.choice((200, 3_000, 20_000))
+                written["approval"]["onExpire"] = rng.choice(("compensate", "continue"))
+        if self.expressions and rng.random() < 0.25:
+            written["when"] = rng.choice(tuple(CONDITIONS))
+        if self.holds and rng.random() < 0.3:
+            written["onExhausted"] = "hitl"
+        return written
 
     def _step(self, name: str, base: str) -> dict[str, Any]:
         rng = self.rng
+        if (self.awaits or self.approvals) and rng.random() < 0.35:
+            return self._wait(name)
         service = rng.choice(("pay", "ship"))
         written: dict[str, Any] = {"name": name, "call": f"{service}:{base}/call/{name}"}
+        if self.holds and rng.random() < 0.4:
+            written["onExhausted"] = "hitl"
         undo: Any = f"{service}:{base}/undo/{name}"
         chance = rng.random()
         if (self.event_undo and chance < 0.4) or any(kind.startswith("acknowledge") for kind in self._plan.rates):
@@ -156,6 +214,11 @@ def steps_of(content: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
     look(content["steps"])
     return found
+
+
+def matches(text: str | None, event: Any, data: Any) -> bool:
+    """Whether an event is what a step waits for. Raises Unreadable."""
+    return True if text is None else MATCHES[text](event, data)
 
 
 def condition(text: str | None, data: Any) -> bool:

@@ -81,6 +81,11 @@ class Simulation:
         return current if current is not None and current.up and not current.loop.dead else None
 
     @property
+    def now_ms(self) -> int:
+        """The wall clock."""
+        return self.clock_ms + int(self.agenda.now * 1000 + 1e-6)
+
+    @property
     def nobody_holds(self) -> bool:
         """Whether no process holds the store."""
         return self._current is None or self._current.loop.dead
@@ -139,6 +144,7 @@ class Simulation:
         self._healing = True
         if self.nobody_holds:
             self._boot()
+        agenda.after(1, self.people.tend)
         until = agenda.now + CALM_S + self.lost_s
         rested = agenda.run(until, MOST_STEPS)
         if self.violation:

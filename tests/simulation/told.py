@@ -6,12 +6,10 @@ It shares no rule with the machine. Invariants look at it before the fact at han
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 from hms_orch_cli.saga import events as said
 from hms_orch_cli.saga.definition import Group, Item, Saga, Step
-
-ENDS: Final = (said.Completed, said.Failed, said.Cancelled, said.Abandoned, said.Skipped, said.FilterFailed)
 
 
 @dataclass(slots=True)
@@ -23,7 +21,19 @@ class Attempts:
     intents: int = 0
     keys: set[str] = field(default_factory=set)
     outcome: str = ""
-    """success, failed, skipped, stuck; empty while it is open"""
+    """success, failed, skipped, held, stuck; empty while it is open"""
+    refused: bool = False
+    """the participant gave a definite no"""
+    new_round: bool = False
+    """a person has another attempt made after that: its key is a new one"""
+    spent: int = 0
+    """attempts used before a person granted more"""
+    failures: int = 0
+    """of an undo, in a row since a person last decided"""
+    waiting: bool = False
+    """for an event or a person, until `due_at` (0: for ever)"""
+    heard: int = 0
+    """position of the event that it has waited for"""
     undo: bool = False
     """it failed, and the log says that it has to be undone"""
     unknown: bool = False
@@ -47,6 +57,20 @@ class Story:
     """why it turned back; empty while it goes forward"""
     end: str = ""
     stuck: bool = False
+    paused: bool = False
+    redrive_of: str = ""
+    replaced_by: str = ""
+    clock_from: int = 0
+    """when its deadline began to run"""
+    lock: str = ""
+    """key of the lock that it holds or waits for"""
+    fence: int = 0
+    lock_since: int = 0
+    released: bool = False
+    items: dict[str, said.Queued] = field(default_factory=dict)
+    """open questions"""
+    asked: set[str] = field(default_factory=set)
+    """every question there ever was"""
     calls: dict[str, Attempts] = field(default_factory=dict)
     undos: dict[str, Attempts] = field(default_factory=dict)
     facts: int = 0
@@ -67,7 +91,8 @@ class Story:
         self.facts += 1
         match fact:
             case said.Started():
-                self.event_seq, self.started_at = fact.event.seq, fact.at
+                self.event_seq, self.started_at, self.clock_from = fact.event.seq, fact.at, fact.at
+                self.redrive_of = fact.redrive_of or ""
             case said.Skipped() | said.FilterFailed():
                 self.event_seq, self.end = fact.event.seq, type(fact).__name__
             case said.StepStarted() | said.Compensate():
@@ -76,31 +101,88 @@ class Story:
                 step.attempt, step.key, step.sent_at = fact.attempt, fact.key, fact.at
                 step.intents += 1
                 step.keys.add(fact.key)
-                step.checking = False
+                step.checking = step.new_round = False
             case said.StepDoubted():
                 step = self.of(fact)
                 step.unknown = step.checking = True
             case said.StepRetrying():
                 step = self.of(fact)
                 step.due_at = fact.due_at
+                step.failures += 1
                 step.unknown = fact.outcome == "unknown" or (step.unknown and fact.outcome != "absent")
+            case said.StepWaiting():
+                step = self.of(fact)
+                step.waiting, step.due_at, step.outcome = True, fact.due_at or 0, ""
             case said.StepSucceeded() | said.StepCompensated():
                 step = self.of(fact)
-                step.outcome, step.unknown = "success", False
-            case said.StepFailed():
+                step.outcome, step.unknown, step.waiting = "success", False, False
+                step.heard = getattr(fact, "event_seq", None) or 0
+            case said.StepFailed() | said.StepHeld():
                 step = self.of(fact)
-                step.outcome, step.undo = "failed", fact.undo
                 step.unknown = fact.outcome == "unknown" or (step.unknown and not step.checking)
+                step.outcome = "held" if isinstance(fact, said.StepHeld) else "failed"
+                step.undo, step.refused, step.waiting = fact.undo, bool(fact.refused), False
             case said.StepSkipped():
                 self.of(fact).outcome = "skipped"
             case said.StepStuck():
-                self.of(fact).outcome = "stuck"
+                step = self.of(fact)
+                step.outcome, step.refused = "stuck", bool(fact.refused)
+                step.failures += 1
             case said.Compensating():
                 self.cause = fact.cause
             case said.Stuck():
                 self.stuck = True
             case said.Completed() | said.Failed() | said.Cancelled() | said.Abandoned():
-                self.end = type(fact).__name__
+                self.end, self.stuck, self.paused = type(fact).__name__, False, False
+            case said.LockQueued():
+                self.lock, self.lock_since = fact.key, fact.at
+            case said.LockAcquired():
+                self.lock, self.fence = fact.key, fact.fence
+            case said.LockReleased():
+                self.released = True
+            case said.Paused() | said.Resumed():
+                self.paused = isinstance(fact, said.Paused)
+            case said.Queued():
+                self.items[fact.id] = fact
+                self.asked.add(fact.id)
+            case said.Closed():
+                self.items.pop(fact.id, None)
+            case said.Decided():
+                self._decided(fact)
+            case said.Redriven():
+                self._redriven(fact)
+            case said.Replaced():
+                self.replaced_by = fact.by
+
+    def _decided(self, fact: said.Decided) -> None:
+        item = self.items.pop(fact.id)
+        self.stuck = False
+        if fact.decision != "retry":
+            return
+        if item.kind == "hold":
+            self._grant(self.calls[item.step], fact.at)
+            return
+        undo = self.undos[item.step]
+        undo.failures = 0
+        if undo.outcome == "stuck":
+            self._grant(undo, fact.at)
+
+    def _grant(self, step: Attempts, at: int) -> None:
+        step.new_round = step.refused
+        step.unknown = step.unknown or (step.undo and not step.refused)
+        step.outcome, step.refused, step.undo = "", False, False
+        step.spent, step.due_at, step.failures = step.attempt, at, 0
+
+    def _redriven(self, fact: said.Redriven) -> None:
+        self.end, self.cause, self.clock_from = "", "", fact.at
+        self.lock, self.fence, self.released = "", 0, False
+        for name, call in list(self.calls.items()):
+            if call.outcome == "failed" or call.outcome == "held":
+                self._grant(call, fact.at)
+            elif call.waiting:
+                del self.calls[name]
+            if not call.intents and call.outcome not in ("success", "skipped"):
+                self.calls.pop(name, None)
 
 
 def cancelled_groups(item: Item, name: str) -> list[frozenset[str]]:

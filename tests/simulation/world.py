@@ -58,10 +58,12 @@ class Job:
 class Entry:
     """What a participant remembers of one step of one run."""
 
-    __slots__ = ("effect", "final", "jobs", "undone", "void")
+    __slots__ = ("by_hand", "effect", "final", "jobs", "undone", "void")
 
     def __init__(self) -> None:
         self.effect = 0
+        self.by_hand = False
+        """a person has done it, and told the participant"""
         self.undone = False
         self.final: dict[str, Answer] = {}
         """key -> the answer that it has from now on"""
@@ -106,6 +108,8 @@ class World:
         self.ledger: dict[tuple[str, str], Entry] = {}
         self.written: dict[tuple[str, str], dict[str, Any]] = {}
         """(saga id, step) -> the step as it is written in the definition of the run"""
+        self.skipped: set[tuple[str, str]] = set()
+        """steps that a person has left out"""
         self._jobs: dict[str, tuple[Entry, CallRequest]] = {}
 
     # -- the wire
@@ -187,6 +191,8 @@ class World:
             return self._say(request, "failed", reason="its undo came first")
         if (known := entry.final.get(key)) is not None:
             return known
+        if entry.by_hand:
+            return self._say(request, "success", body={"done": 1})
         if (job := entry.jobs.get(key)) is not None:
             return self._in_progress(job)
         fault = plan.pick(faults.CALL)
@@ -276,7 +282,7 @@ class World:
         key = request.key
         if request.op == "compensate":
             self._undo(entry, request)
-        elif entry.undone or job.fails or request.attempt <= entry.void:
+        elif entry.undone or job.fails or entry.by_hand or request.attempt <= entry.void:
             entry.final.setdefault(key, self._say(request, "failed", reason="the work failed"))
         elif key not in entry.final:
             self._take_effect(entry, request)
@@ -335,11 +341,26 @@ class World:
         if self._plan.strikes("check in doubt"):
             return Answer(Wire.ANSWERED, self._rng.choice((500, 503, 401, 400)), reason="who knows")
         if entry.effect:
-            return Answer(Wire.ANSWERED, 200, entry.final[request.key].body)
+            known = entry.final.get(request.key)
+            return Answer(Wire.ANSWERED, 200, {"done": 1} if known is None else known.body)
         if any(not job.done for job in entry.jobs.values()):
             return Answer(Wire.ANSWERED, self._rng.choice((202, 425)))
         entry.void = max(entry.void, request.attempt)
         return Answer(Wire.ANSWERED, self._rng.choice((404, 410)), reason="it did not")
+
+    # -- what people do there
+
+    def by_hand(self, saga_id: str, step: str, decision: str) -> None:
+        """A person who decides so has seen to it that it is so."""
+        entry = self._entry(saga_id, step)
+        if decision == "done":
+            entry.by_hand = True
+            entry.effect = 1
+        elif decision in ("skip", "undone"):
+            entry.undone = True
+            entry.effect = 0
+            if decision == "skip":
+                self.skipped.add((saga_id, step))
 
     # -- what participants say of themselves
 
