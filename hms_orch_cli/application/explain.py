@@ -64,7 +64,7 @@ def _in_line(reader: Reader, run: Run, claim: Claim | None) -> str:
     held = f", held by run {holder}" if holder else ", which is free: the next hms-orch up gives it on"
     ends = lock_wait_ends(run)
     until = f", at most until {rfc3339(ends)}" if ends is not None else ""
-    before = f", behind {ahead} others in line" if ahead else ""
+    before = f", behind {ahead} other{'s' if ahead > 1 else ''} in line" if ahead else ""
     return f"It waits for lock {claim.key}{held}{before}, since {rfc3339(claim.since)}{until}{_deadline(run)}."
 
 

@@ -8,6 +8,7 @@ is begun again with the same key.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeGuard
 
@@ -37,6 +38,8 @@ from hms_orch_cli.saga.outcome import Op
 from hms_orch_cli.saga.state import PENDING, Phase, Run, Status
 from hms_orch_cli.saga.waiting import has_heard
 from hms_orch_cli.views.runs import waits_for_others
+
+_log = logging.getLogger(__name__)
 
 
 class Runner:
@@ -173,6 +176,9 @@ class Runner:
         owed = due(state, now)
         while (step := self._next_input(run, state, owed)) is not None:
             state, more = advance(state, step, now)
+            if not more:  # what is owed and what fits do not agree: the others go on while this one stands
+                _log.error("run %s is owed something that changes nothing: %s", state.id, type(step).__name__)
+                break
             facts += more
             owed = due(state, now)
         run.state = state
