@@ -62,27 +62,35 @@ class Oracle:
         """open item about a definition -> (definition, kind)"""
         self._asked: set[str] = set()
         self._in_a_row: Counter[str] = Counter()
-        self.unfolded: set[str] = set()
-        """runs with facts that no derived row has yet"""
+        self.unfolded: dict[str, int] = {}
+        """run with facts that no derived row has yet -> position of the last of them"""
 
     # -- as the log grows
 
     def committed(self, events: list[Event], derived: Derived | None, before: int) -> None:
         """The log has grown, or (first) derived rows go along with a commit behind `before`."""
-        if derived is not None and derived.folded_to == before:
-            self._rows(derived)
+        if derived is not None:
+            self._rows(derived, before if derived.folded_to is None else derived.folded_to)
         for event in events:
             self._grown(event)
 
-    def _rows(self, derived: Derived) -> None:
-        """L5: incrementally built projections equal the fold."""
+    def _rows(self, derived: Derived, folded_to: int) -> None:
+        """L5: incrementally built projections equal the fold, at the position that they say."""
         for row in derived.runs:
+            if self.unfolded.get(row.saga_id, 0) > folded_to:
+                continue  # it has moved on since, and gets another row for that
             run = self._folded.get(row.saga_id)
             if run is None or row_of(run) != row:
-                self._violated("L5", f"a derived row of {row.saga_id} is not what the log says at {derived.folded_to}")
-            self.unfolded.discard(row.saga_id)
-        if self.unfolded:
-            self._violated("L5", f"folded to {derived.folded_to}, and without {sorted(self.unfolded)}")
+                self._violated("L5", f"a derived row of {row.saga_id} is not what the log says at {folded_to}")
+            self.unfolded.pop(row.saga_id, None)
+        missing = [saga_id for saga_id, seq in self.unfolded.items() if seq <= folded_to]
+        if missing:
+            self._violated("L5", f"folded to {folded_to}, and without {missing}")
+
+    def tables_lost(self) -> None:
+        """The derived tables are gone: everything is to be folded again."""
+        refused = ("Skipped", "FilterFailed")
+        self.unfolded = {story.id: story.last_seq for story in self.runs if story.end not in refused}
 
     def _grown(self, event: Event) -> None:
         """L1: for each saga `seq` = 1..n without gap or repeat. L6: no event id occurs twice."""
@@ -139,12 +147,13 @@ class Oracle:
         elif isinstance(fact, said.Completed):
             self._in_a_row[story.saga.id] = 0
         story.tell(fact)
+        story.last_seq = event.seq
         try:
             self._folded[saga_id] = evolve(self._folded[saga_id], fact)
         except Exception as error:
             self._violated("L5", f"{saga_id}: the log cannot be folded: {error}")
         if not isinstance(fact, said.Skipped | said.FilterFailed):
-            self.unfolded.add(saga_id)
+            self.unfolded[saga_id] = event.seq
         if isinstance(fact, said.Compensate) and fact.mode == "event":
             self._simulation.world.hear(saga_id, fact.step)
 
@@ -313,8 +322,9 @@ class Oracle:
                     self._violated("G7", f"{story.id} is {story.end}, and {name} has an effect")
 
     def _is_wanted(self, story: Story, name: str) -> bool:
-        if story.saga.steps[name].call is None or (story.id, name) in self._simulation.world.skipped:
-            return False
+        decided = self._simulation.world.decided.get((story.id, name))
+        if decided is not None or story.saga.steps[name].call is None:
+            return decided == "done"
         event = self._seen[story.event_seq - 1]
         try:
             return condition(story.saga.steps[name].when, _data_of(event))

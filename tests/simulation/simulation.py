@@ -225,7 +225,7 @@ class Simulation:
             self.lost_s += jump / 1000
         if plan.strikes("tables lost"):
             self.disk.store.forget_derived()
-            self.oracle.unfolded = {story.id for story in self.oracle.runs if story.end not in REFUSED}
+            self.oracle.tables_lost()
         self._boot()
 
     def _plan_ends(self, safety_s: float) -> None:
@@ -266,9 +266,6 @@ class Simulation:
 
     def _committed(self, *told: Any) -> None:
         self.oracle.committed(*told)
-
-
-REFUSED: Final = ("Skipped", "FilterFailed")
 
 
 class _Offline:

@@ -74,6 +74,7 @@ class Story:
     calls: dict[str, Attempts] = field(default_factory=dict)
     undos: dict[str, Attempts] = field(default_factory=dict)
     facts: int = 0
+    last_seq: int = 0
 
     def of(self, fact: Any) -> Attempts:
         """What a fact about a step is about."""
@@ -163,7 +164,7 @@ class Story:
             self._grant(self.calls[item.step], fact.at)
             return
         undo = self.undos[item.step]
-        undo.failures = 0
+        undo.failures, undo.due_at = 0, fact.at
         if undo.outcome == "stuck":
             self._grant(undo, fact.at)
 

@@ -108,8 +108,8 @@ class World:
         self.ledger: dict[tuple[str, str], Entry] = {}
         self.written: dict[tuple[str, str], dict[str, Any]] = {}
         """(saga id, step) -> the step as it is written in the definition of the run"""
-        self.skipped: set[tuple[str, str]] = set()
-        """steps that a person has left out"""
+        self.decided: dict[tuple[str, str], str] = {}
+        """(saga id, step) -> done or skip: what a person has seen to"""
         self._jobs: dict[str, tuple[Entry, CallRequest]] = {}
 
     # -- the wire
@@ -359,8 +359,8 @@ class World:
         elif decision in ("skip", "undone"):
             entry.undone = True
             entry.effect = 0
-            if decision == "skip":
-                self.skipped.add((saga_id, step))
+        if decision in ("done", "skip"):
+            self.decided[saga_id, step] = decision
 
     # -- what participants say of themselves
 
