@@ -10,7 +10,7 @@ import orjson
 
 from hms_orch_cli.errors import HmsError
 from hms_orch_cli.orchestrator.answers import answered
-from hms_orch_cli.orchestrator.definition_pause import pause_append, resume_append
+from hms_orch_cli.orchestrator.definition_pause import pause_append, paused_already, paused_behind, resume_append
 from hms_orch_cli.orchestrator.definitions import Definitions, Pause
 from hms_orch_cli.orchestrator.dispatcher import Dispatcher
 from hms_orch_cli.orchestrator.gate import Gate
@@ -187,12 +187,17 @@ class Orchestrator:
 
     async def decide_about_definition(self, item: str, decision: str, actor: str, note: str) -> None:
         """Decides an item that is about a definition. Raises NotAllowed."""
-        await self.watch.decide(item, decision, actor, note)
+        decided = asyncio.ensure_future(self.watch.decide(item, decision, actor, note))
+        self._appended(decided)
+        await asyncio.shield(decided)
 
     async def pause(self, saga: str, actor: str, note: str) -> None:
         """From now on the definition starts no run; its events wait in the log. Raises NotFound, NotAllowed."""
-        append = pause_append(self._reader, saga, self.projection.dispatched, actor, note, self._clock.now_ms())
-        self.definitions.held_back[saga] = self.projection.dispatched
+        after = self.definitions.waiting_behind(saga, self.projection.dispatched)
+        append = pause_append(self._reader, saga, after, actor, note, self._clock.now_ms())
+        if saga in self.definitions.held_back:
+            raise paused_already(saga)  # by somebody whose wish is on its way into the log
+        self.definitions.hold_back(saga, after)
         try:
             await self._journal.append(*append)
         except HmsError:
@@ -201,10 +206,12 @@ class Orchestrator:
 
     async def resume(self, saga: str, actor: str, note: str) -> None:
         """The definition meets the events that have waited. Raises NotAllowed."""
+        after = paused_behind(self._reader, saga)
         seq = await self._journal.append(*resume_append(self._reader, saga, actor, note, self._clock.now_ms()))
-        after = self.definitions.held_back.pop(saga, seq)
-        if self._dispatcher is not None:
-            self._dispatcher.catch_up(Pause(saga, after, self.projection.dispatched, seq))
+        self.definitions.held_back.pop(saga, None)
+        if self._dispatcher is not None and after is not None:
+            # Up to where the dispatcher looks at this moment: that event has met the other definitions.
+            self._dispatcher.catch_up(Pause(saga, after, self.waits.position, seq))
 
     @property
     def is_idle(self) -> bool:
@@ -306,7 +313,8 @@ class Orchestrator:
 
     def _granted(self, saga_id: str, fence: int) -> None:
         self._granting -= 1
-        self.runner.grant(self.run(saga_id), fence)
+        if not self.runner.stopping:  # else that is left to the next start
+            self.runner.grant(self.run(saga_id), fence)
 
     def _offer(self, saga_id: str, event: Event) -> None:
         """An event that the run may wait for. One that is not in memory looks at the log by itself when it is taken."""

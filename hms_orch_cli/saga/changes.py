@@ -115,7 +115,7 @@ def _redriven(run: Run, fact: Redriven, status: Status) -> Run:
     calls = {
         name: call if call.phase in _KEPT else granted(call, fact.at, Phase.RETRYING)
         for name, call in run.calls.items()
-        if call.attempt or call.phase in _KEPT
+        if call.attempt or call.undo or call.phase in _KEPT
     }
     anew = run._replace(calls=calls, claim=None, cause="", reason="", ended_at=None, clock_from=fact.at)
     return _stands(anew, fact, status)

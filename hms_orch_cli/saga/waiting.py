@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hms_orch_cli.saga.answering import effect, fail, on_answer
+from hms_orch_cli.saga.answering import effect, fail, on_answer, word
 from hms_orch_cli.saga.definition import Step
 from hms_orch_cli.saga.due import deadline_of, is_announced, lock_wait_ends, patience
 from hms_orch_cli.saga.events import Compensating, LockAcquired, LockQueued, MatchFailed, RunFact, StepWaiting
@@ -95,11 +95,12 @@ def on_expired(run: Run, happened: Expired, now: int) -> list[RunFact]:
     waited = before.due_at - before.sent_at
     if step.approval is None:
         reason = f"no {step.awaits.event if step.awaits else 'event'} within {waited} ms"
-        return [fail(run, step, before.attempt, "failed", False, reason, now)]
+        return [fail(run, step, before.attempt, word(before.unknown), before.unknown, reason, now)]
     if step.approval.on_expire == "continue":
         return effect(run, step, before.attempt, happened, now)
     kept = step._replace(on_exhausted="compensate")  # the file has said already what follows
-    return [fail(run, kept, before.attempt, "failed", False, f"no decision within {waited} ms", now)]
+    reason = f"no decision within {waited} ms"
+    return [fail(run, kept, before.attempt, word(before.unknown), before.unknown, reason, now)]
 
 
 def on_tick(run: Run, happened: Tick, now: int) -> list[RunFact]:
