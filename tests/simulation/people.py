@@ -258,7 +258,8 @@ class People:
             for each in about:
                 if process is not None:
                     process.do(self._wishing(process, kind, wish, each))
-        if rounds and (self._moving() or self._held_back() or process is None):
+        # Some rounds more than seem to be needed: what was published last may still be on its way.
+        if rounds and (rounds > 110 or self._moving() or self._held_back() or process is None):
             simulation.agenda.after(3 + self._rng.random() * 3, self.tend, rounds - 1)
 
     # -- what there is
