@@ -12,7 +12,7 @@ from hms_orch_cli.application.alone import Alone, drive
 from hms_orch_cli.application.operations import Operations
 from hms_orch_cli.application.publish import publish, publish_live
 from hms_orch_cli.errors import EventConflict, HmsError
-from hms_orch_cli.orchestrator.definition_pause import is_paused
+from hms_orch_cli.orchestrator.definition_pause import paused_behind
 from hms_orch_cli.ports import NewEvent
 
 from .process import EXPRESSIONS
@@ -284,7 +284,7 @@ class People:
         ]
 
     def _held_back(self) -> list[str]:
-        return [saga for saga in self._sagas if is_paused(self._simulation.disk.store, saga)]
+        return [saga for saga in self._sagas if paused_behind(self._simulation.disk.store, saga) is not None]
 
     def _items(self) -> list[str]:
         return list(self._items_with_decisions())
