@@ -43,7 +43,7 @@ def main() -> int:
     seeds = 0
     context = multiprocessing.get_context("spawn")
     with context.Pool(options.cores) as pool:
-        jobs = [pool.apply_async(chunk, each) for each in chunks]
+        jobs = [pool.apply_async(chunk, (*each, options.stop_at_first)) for each in chunks]
         for (_, asked), job in zip(chunks, jobs, strict=True):
             tally = job.get()
             seeds += asked

@@ -6,6 +6,7 @@ nothing. Those that need the world, the process or the whole log are in `oracle.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ from .told import Attempts, Story, cancelled_groups
 
 DONE: Final = ("success", "skipped")
 _NONE: Final = Attempts()
+_PATIENCE: Final = re.compile(r"no answer within (\d+) ms")
 Check = Callable[[Story, Any], str | None]
 
 
@@ -173,6 +175,13 @@ def n9_not_given_up_early(story: Story, fact: Any) -> str | None:
     return f"{fact.step} is given up early" if early and fact.at < step.due_at else None
 
 
+def n9_patient(story: Story, fact: Any) -> str | None:
+    """No participant that works on it is given up before its time."""
+    told = _PATIENCE.match(fact.reason)
+    early = told is not None and not story.cause and fact.at < story.of(fact).sent_at + int(told.group(1))
+    return f"{fact.step} is given up early: {fact.reason}" if early else None
+
+
 def g12_asked_once(story: Story, fact: said.Queued) -> str | None:
     """3 consecutive failures ⇒ exactly one open HITL item."""
     if fact.id in story.asked:
@@ -257,6 +266,7 @@ CHECKS: Final[Mapping[type, tuple[tuple[str, Check], ...]]] = {
             (g11_of_this_attempt, _OUTCOMES),
             (n9_not_early, _INTENTS),
             (n9_deadline, (said.Compensating,)),
+            (n9_patient, (said.StepRetrying, said.StepDoubted, said.StepFailed, said.StepHeld, said.StepStuck)),
             (n9_not_given_up_early, (said.StepFailed, said.StepHeld)),
             (g12_asked_once, (said.Queued,)),
             (g12_decided_once, (said.Decided, said.Closed)),
