@@ -4,7 +4,7 @@ makes no call. Whatever follows from it is done by the next `up`."""
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import orjson
 
@@ -25,7 +25,7 @@ from hms_orch_cli.saga.state import Run
 Done = TypeVar("Done")
 
 
-class Store(EventStore, Reader):
+class Store(EventStore, Reader, Protocol):
     """A store that is written by whoever holds it."""
 
 

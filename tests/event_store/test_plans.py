@@ -110,6 +110,10 @@ PLANS: dict[str, tuple[Ask, str]] = {
         lambda s: s.oldest_run("items"),
         "SCAN runs USING INDEX runs_with_items",
     ),
+    "unfinished by revision": (
+        lambda s: s.count_by_revision(),
+        "SCAN runs USING INDEX runs_unfinished; USE TEMP B-TREE FOR GROUP BY",
+    ),
     "items": (
         lambda s: s.run_rows(having="items"),
         "SCAN runs USING INDEX runs_with_items",
