@@ -96,15 +96,15 @@ NEEDS: Final = {
     "crash in recovery": ("crash any time",),
     "event while down": ("crash any time",),
     "decide alone": ("crash any time",),
+    "undo gone": ("request lost",),
 }
 """A fault that can strike only where another one has: one of these is then in the plan as well."""
 
 REACH: Final = {
-    **dict.fromkeys(DISK, 20),
+    **dict.fromkeys(("disk full", "fsync failed, kept", "fsync failed, lost"), 20),
     **dict.fromkeys(("crash before append", "crash after append"), 25),
-    **dict.fromkeys(WIRE, 5),
-    **dict.fromkeys(CALL, 3),
-    **dict.fromkeys(UNDO, 2),
+    **dict.fromkeys(WIRE, 4),
+    **dict.fromkeys(CALL, 2),
 }
 """The opportunity at which a fault strikes at the latest is drawn from 1 to this, 1 for those that are not named."""
 
@@ -125,8 +125,15 @@ class Plan:
         self._first = {kind: rng.randint(1, REACH.get(kind, 1)) for kind in chosen}
         if any(kind.startswith(("undo ", "acknowledge")) or kind == "redrive" for kind in chosen):
             # An undo can fail only where something is undone.
-            self.rates["call refused"], self._first["call refused"] = rng.uniform(0.2, 0.5), 2
+            self.rates["call refused"], self._first["call refused"] = rng.uniform(0.2, 0.4), 3
+        if "undo gone" in chosen:
+            self.rates["request lost"] = 0.3
         self._seen: Counter[str] = Counter()
+
+    @property
+    def undoes(self) -> bool:
+        """Whether a fault can strike only where something is undone by a request."""
+        return any(kind.startswith("undo ") for kind in self.rates)
 
     def __contains__(self, kind: str) -> bool:
         return kind in self.rates

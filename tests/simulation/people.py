@@ -47,8 +47,10 @@ class People:
         if rng.random() < 0.08:
             end = rng.choice(("saga.completed", "saga.failed", "saga.cancelled"))
             self._deploy_offline(self._writer.definition("follower", (end,)))
-        events = rng.choice((2, 3, 4, 6, 8))
-        times = [rng.random() ** 2 * safety_s / 2 for _ in range(events)]
+        times: list[float] = []
+        for _ in range(rng.choice((3, 4, 6, 8))):
+            together = times and rng.random() < 0.25
+            times.append(times[-1] if together else rng.random() ** 2 * safety_s / 2)
         for number, at in enumerate(times):
             agenda.at(at, self._publish, self._event(number))
         for kind, act in (
@@ -76,7 +78,7 @@ class People:
     def _event(self, number: int, kinds: Sequence[str] = ()) -> NewEvent:
         rng = self._rng
         data: Any = {"n": rng.randint(0, 3), "kind": rng.choice("ab"), "key": rng.choice((1, 1, "1", 2, {"a": 1}))}
-        if rng.random() < 0.1:
+        if rng.random() < 0.06:
             del data[rng.choice(("n", "kind", "key"))]
         return NewEvent(
             f"e{number}",

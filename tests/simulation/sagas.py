@@ -67,7 +67,7 @@ class Writer:
         self.groups = rng.random() < 0.5
         self.expressions = rng.random() < 0.5
         self.deadlines = rng.random() < 0.2
-        self.filters = rng.random() < 0.4
+        self.filters = rng.random() < 0.3
         asked = any(kind.startswith("decide") for kind in plan.rates)
         self.locks = rng.random() < 0.3 or "release lock" in plan
         self.awaits = rng.random() < 0.25
@@ -79,7 +79,7 @@ class Writer:
         rng = self.rng
         self._written += 1
         base = f"/{saga}/{self._written}"
-        left = rng.choice((1, 2, 2, 3, 3, 4, 5))
+        left = rng.choice((2, 3, 3, 4) if self._plan.undoes else (1, 2, 2, 3, 3, 4, 5))
         names = iter("abcdefgh")
 
         def several(depth: int, most: int) -> list[dict[str, Any]]:
@@ -104,7 +104,7 @@ class Writer:
             "trigger": triggers[0] if len(triggers) == 1 else list(triggers),
             "steps": several(0, 8),
             "retry": {
-                "attempts": rng.choice((1, 2, 3)),
+                "attempts": 1 if "undo gone" in self._plan else rng.choice((1, 2, 3)),
                 "backoffMs": rng.choice((0, 100, 1_000)),
                 "factor": rng.choice((1, 2)),
                 "jitter": rng.choice((0, 0.2)),
@@ -159,7 +159,7 @@ class Writer:
 
     def _step(self, name: str, base: str) -> dict[str, Any]:
         rng = self.rng
-        if (self.awaits or self.approvals) and rng.random() < 0.35:
+        if (self.awaits or self.approvals) and rng.random() < 0.3:
             return self._wait(name)
         service = rng.choice(("pay", "ship"))
         written: dict[str, Any] = {"name": name, "call": f"{service}:{base}/call/{name}"}
@@ -167,7 +167,9 @@ class Writer:
             written["onExhausted"] = "hitl"
         undo: Any = f"{service}:{base}/undo/{name}"
         chance = rng.random()
-        if (self.event_undo and chance < 0.4) or any(kind.startswith("acknowledge") for kind in self._plan.rates):
+        if (self.event_undo and chance < 0.4 and not self._plan.undoes) or any(
+            kind.startswith("acknowledge") for kind in self._plan.rates
+        ):
             undo = {"event": True, "retry": {"attempts": rng.randint(1, 3)}, "timeoutMs": rng.choice((500, 5_000))}
         elif chance < 0.3:
             undo = {
@@ -178,7 +180,7 @@ class Writer:
             }
             if rng.random() < 0.3:
                 undo["outcomes"] = {"409": "success"}
-        elif chance > 0.93:
+        elif chance > 0.93 and not self._plan.undoes:
             undo = None
         if undo is not None:
             written["compensate"] = undo

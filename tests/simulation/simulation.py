@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from hashlib import blake2b
 from random import Random
@@ -46,8 +47,19 @@ class Result(NamedTuple):
         return not self.violation and not self.unreached
 
 
-class Halt(BaseException):
-    """A violation was found: nothing more is done."""
+class _Logged(logging.Handler):
+    """What the real code logs as an error is one: it says so of what it cannot explain."""
+
+    simulation: Simulation | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self.simulation is not None:
+            self.simulation.violated("bug", f"it logs: {record.getMessage()}")
+
+
+_LOGGED: Final = _Logged(logging.ERROR)
+_LOGGER: Final = logging.getLogger("hms_orch_cli")
+_LOGGER.addHandler(_LOGGED)
 
 
 class Simulation:
@@ -113,6 +125,7 @@ class Simulation:
 
     def run(self) -> Result:
         """Runs the seed."""
+        _LOGGED.simulation = self
         try:
             self._phases()
         except Endless as error:
@@ -120,6 +133,7 @@ class Simulation:
         finally:
             if self._current is not None:
                 self._current.loop.kill()
+            _LOGGED.simulation = None
         return Result(
             self.seed,
             self._hash.hexdigest(),
