@@ -144,7 +144,7 @@ class Orchestrator:
         """See `ports.Observer.on_facts`: what a run records may start another one, or be what one waits for."""
         if self.definitions.listens_to_runs or self.waits.listeners.to_runs:
             self.wake()
-        if run.status is Status.FAILED:
+        if run.status is Status.FAILED and self.failure is None:  # else a failure that counts may not be in the log
             self._appended(self.watch.failed(run.saga.id, run.saga.hitl_after))
 
     def run(self, saga_id: str) -> LiveRun:
