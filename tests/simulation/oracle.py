@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 
 Violated = Callable[[str, str], None]
 
+ON_ITS_WAY_S = 2.0
+"""A call whose intent was durable when its run was ended by a person may still go out for so long."""
+
 
 class Oracle:
     """Everything that is checked while the simulation goes on, and at its end."""
@@ -148,6 +151,8 @@ class Oracle:
             self._in_a_row[story.saga.id] = 0
         story.tell(fact)
         story.last_seq = event.seq
+        if story.end:
+            story.ended_s = self._simulation.agenda.now
         try:
             self._folded[saga_id] = evolve(self._folded[saga_id], fact)
         except Exception as error:
@@ -162,9 +167,10 @@ class Oracle:
         position of the triggering event, is first served."""
         match fact:
             case said.LockQueued():
-                self._lines.setdefault(fact.key, []).append((story.event_seq, story.id))
-                if fact.key not in self.holders:
+                line = self._lines.setdefault(fact.key, [])
+                if fact.key not in self.holders and not line:
                     self._violated("N1", f"{story.id} stands in line for {fact.key}, and nobody holds it")
+                line.append((story.event_seq, story.id))
             case said.LockAcquired():
                 line = self._lines.get(fact.key, [])
                 holder = self.holders.get(fact.key)
@@ -259,8 +265,8 @@ class Oracle:
             # L4: when a service receives key K, an intent event with K is already durable.
             if step.attempt < request.attempt or request.key not in step.keys:
                 self._violated("L4", f"{name} attempt {request.attempt} is sent, and its intent is not in the log")
-            if story.end or (story.stuck and request.op == "compensate"):
-                self._violated("G1", f"{name} is sent, and the run is {story.end or 'stuck'}")
+            if story.end and self._simulation.agenda.now > story.ended_s + ON_ITS_WAY_S:
+                self._violated("G1", f"{name} is sent, and the run is {story.end}")
             # N1: with a lock, every request carries the fence.
             fence = None if story.released or not story.fence else str(story.fence)
             if request.headers.get("HMS-Fence") not in (fence, str(story.fence)):

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 SOURCE = "tests"
 
+MOST_ROUNDS = 120
+"""Looks at what waits for a person; the last one is some fifteen hours after the first."""
+
 Wish = Callable[[Operations, str], Coroutine[Any, Any, Any]]
 
 
@@ -246,8 +249,8 @@ class People:
 
         return decide
 
-    def tend(self, rounds: int = 120) -> None:
-        """Once the faults are healed: whatever waits for a person gets one."""
+    def tend(self, rounds: int = 0) -> None:
+        """Once the faults are healed: whatever waits for a person gets one, ever more slowly."""
         simulation = self._simulation
         wishes: list[tuple[str, Sequence[str], Wish]] = [
             ("resume", self._held_back(), lambda hands, saga: hands.resume_definition(saga, "eve")),
@@ -261,8 +264,8 @@ class People:
                 if process is not None:
                     process.do(self._wishing(process, kind, wish, each))
         # Some rounds more than seem to be needed: what was published last may still be on its way.
-        if rounds and (rounds > 110 or self._moving() or self._held_back() or process is None):
-            simulation.agenda.after(3 + self._rng.random() * 3, self.tend, rounds - 1)
+        if rounds < 10 or (rounds < MOST_ROUNDS and (self._moving() or self._held_back() or process is None)):
+            simulation.agenda.after(3 * 1.06**rounds + self._rng.random(), self.tend, rounds + 1)
 
     # -- what there is
 

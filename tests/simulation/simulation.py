@@ -21,7 +21,7 @@ from .world import World
 MOST_STEPS: Final = 60_000
 """Callbacks of one seed; many times what the busiest one needs."""
 
-CALM_S: Final = 3_000.0
+CALM_S: Final = 10_000.0
 """Virtual time in which everything has to come to rest once the faults are healed, beside what the clock lost."""
 
 HOUR_MS: Final = 3_600_000

@@ -75,6 +75,8 @@ class Story:
     undos: dict[str, Attempts] = field(default_factory=dict)
     facts: int = 0
     last_seq: int = 0
+    ended_s: float = 0.0
+    """time of the agenda at which it ended"""
 
     def of(self, fact: Any) -> Attempts:
         """What a fact about a step is about."""
