@@ -53,7 +53,6 @@ class Oracle:
         self._definitions: dict[tuple[str, str], tuple[Saga, dict[str, Any]]] = {}
         self._held: list[tuple[int, str, str | None]] = []
         self._folded: dict[str, Run] = {}
-        self._live: dict[str, Run] = {}
         self._sends: Counter[tuple[str, str, Op, int]] = Counter()
         self.acknowledged: dict[tuple[str, str], int] = {}
         """(source, id) -> position that somebody was told"""
@@ -241,16 +240,16 @@ class Oracle:
 
     def on_facts(self, run: Run, facts: Sequence[RunFact]) -> None:
         """An observer of the process. L5: `fold(log)` equals the live state."""
-        live = self._live.get(run.id) or begin(run.saga, run.id)
-        if live.version < run.version:
-            stream = self._simulation.disk.store.read(f"run/{run.id}", live.version)
-            for event in stream[: run.version - live.version]:
-                live = evolve(live, fact_of(event))
-            self._live[run.id] = live
-        if live.version == run.version and live != run:
-            self._violated("L5", f"{run.id}: the live state is not what the log says at version {run.version}")
-        if live.version < run.version:
+        live = self._folded.get(run.id)
+        if live is None or live.version < run.version:
             self._violated("L4", f"{run.id}: announced before it was in the log")
+            return
+        if live.version > run.version:  # the log has gone on meanwhile
+            live = begin(run.saga, run.id)
+            for event in self._simulation.disk.store.read(f"run/{run.id}")[: run.version]:
+                live = evolve(live, fact_of(event))
+        if live != run:
+            self._violated("L5", f"{run.id}: the live state is not what the log says at version {run.version}")
 
     def sending(self, request: CallRequest) -> None:
         """A request leaves the process."""

@@ -72,7 +72,7 @@ class Simulation:
         self.plan = Plan(self.rng)
         self.violation = ""
         self._tell = tell
-        self._hash = blake2b(digest_size=8)
+        self._lines: list[str] = []
         self.disk = Disk(self.plan, self._committed)
         self.world = World(self.agenda, self.rng, self.plan, lambda: self.process, self.violated, self.note)
         self.oracle = Oracle(self)
@@ -109,7 +109,7 @@ class Simulation:
     def note(self, *words: object) -> None:
         """One line of the trace."""
         line = f"{self.agenda.now:.6f} {' '.join(map(str, words))}\n"
-        self._hash.update(line.encode())
+        self._lines.append(line)
         if self._tell is not None:
             self._tell(line)
 
@@ -136,7 +136,7 @@ class Simulation:
             _LOGGED.simulation = None
         return Result(
             self.seed,
-            self._hash.hexdigest(),
+            blake2b("".join(self._lines).encode(), digest_size=8).hexdigest(),
             self.violation,
             tuple(self.plan.unreached),
             dict(self.plan.fired),
@@ -185,7 +185,8 @@ class Simulation:
         self.agenda.soon(lambda: None)
         self.agenda.run(self.agenda.now + 60, MOST_STEPS)
         self._problems()
-        self.oracle.tables()
+        if self.seed % 4 == 0:
+            self.oracle.tables()
         if self.seed % 8 == 0:
             self.oracle.chain(self.rng.randrange(1 << 30))
         elif self.seed % 8 == 1:
