@@ -186,6 +186,9 @@ class DerivedTables(Protocol):
     def count_by_state(self) -> dict[tuple[str, str], int]:
         """(saga, state) -> number of runs that have not ended."""
 
+    def count_by_revision(self) -> dict[tuple[str, str], int]:
+        """(saga, revision) -> number of runs that have not ended."""
+
 
 class Journal(Protocol):
     """The orchestrator's way into the log: the appends of many runs share a commit."""

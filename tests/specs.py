@@ -19,7 +19,23 @@ from hms_orch_cli.saga.definition import Saga, saga_from
 from hms_orch_cli.saga.due import due
 from hms_orch_cli.saga.event_types import TYPES
 from hms_orch_cli.saga.events import EventRef, RunFact
-from hms_orch_cli.saga.inputs import Answered, Attempt, Checked, Input, Tick, Trigger
+from hms_orch_cli.saga.inputs import (
+    Answered,
+    Asked,
+    Attempt,
+    Cancel,
+    Checked,
+    Decide,
+    Expired,
+    Granted,
+    Heard,
+    Input,
+    Pause,
+    Redrive,
+    Resume,
+    Tick,
+    Trigger,
+)
 from hms_orch_cli.saga.machine import begin, evolve, fold
 from hms_orch_cli.saga.outcome import Answer, Op, Verdict, Wire, classify, classify_check, classify_poll
 from hms_orch_cli.saga.state import PENDING, Phase, Progress, Run
@@ -30,6 +46,12 @@ NOW = 1_800_000_000_000
 EVENT = EventRef(7, "e-1", "hms-bus", "order.placed", "2027-01-15T08:00:00.000Z")
 FIXED = {"factor": 1, "jitter": 0, "backoffMs": 1_000}
 """A fixed pause of a second."""
+
+KEY = '"p-1"'
+"""The key of every lock, as canonical JSON."""
+
+ARRIVAL = "stock.arrived"
+"""The type of the events that steps wait for."""
 
 
 class Later(NamedTuple):
@@ -48,6 +70,18 @@ def step(name: str, **keys: Any) -> dict[str, Any]:
     """A step that calls `svc:/<name>` and is undone by `svc:/undo/<name>`; `compensate=None` for none."""
     written = {"name": name, "call": f"svc:/{name}", "compensate": f"svc:/undo/{name}", **keys}
     return {key: value for key, value in written.items() if value is not None}
+
+
+def wait(name: str, timeout_ms: int | None = None, **keys: Any) -> dict[str, Any]:
+    """A step that waits for an event."""
+    awaited = {"event": ARRIVAL, "timeoutMs": timeout_ms}
+    return {"name": name, "await": {key: value for key, value in awaited.items() if value is not None}, **keys}
+
+
+def approval(name: str, ttl_ms: int | None = None, on_expire: str = "compensate", **keys: Any) -> dict[str, Any]:
+    """A step that waits for a person."""
+    asked = {"prompt": "Ship it?", "ttlMs": ttl_ms, "onExpire": on_expire}
+    return {"name": name, "approval": {key: value for key, value in asked.items() if value is not None}, **keys}
 
 
 def group(*items: dict[str, Any], on_sibling_failure: str = "drain") -> dict[str, Any]:
@@ -148,6 +182,52 @@ def undone(*names: str) -> list[Happening]:
     return [[Attempt(name, "compensate"), undo_answers(name, 200)] for name in names]
 
 
+def locked(fence: int = 8) -> Input:
+    """The lock is free, and the run's from now on."""
+    return Asked(KEY, fence)
+
+
+def in_line(holder: str = "run-0") -> Input:
+    """Another run holds the lock."""
+    return Asked(KEY, holder=holder)
+
+
+def granted(fence: int = 9) -> Input:
+    """The run's turn has come."""
+    return Granted(fence)
+
+
+def asked(*names: str) -> list[Happening]:
+    """These steps begin to wait, for an event or for a person."""
+    return [Attempt(name, "call", prompt="Ship it?") for name in names]
+
+
+def heard(name: str, seq: int = 9, **members: Any) -> Input:
+    """An event comes that matches what the step waits for."""
+    return Heard(name, seq, **members)
+
+
+def expires(name: str, **members: Any) -> Input:
+    """The step has waited long enough."""
+    return Expired(name, **members)
+
+
+def decides(decision: str, about: str = "", **members: Any) -> Callable[[Run], Input]:
+    """Ann decides the item that is open (about this step, if there are several)."""
+
+    def happened(run: Run) -> Input:
+        (item,) = [item.id for item in run.items.values() if about in ("", item.step)]
+        return Decide(item, decision, "ann", "by phone", **members)
+
+    return happened
+
+
+cancels = Cancel("wrong order", "ann")
+pauses = Pause("ann", "the bank is closed")
+resumes = Resume("ann", "the bank is open")
+redrives = Redrive("ann", "the bank is open")
+
+
 LOST = Answer(Wire.LOST, reason="connection reset")
 NOT_SENT = Answer(Wire.NOT_SENT, reason="connection refused")
 
@@ -209,7 +289,7 @@ class Fact(NamedTuple):
     members: Mapping[str, Any]
 
 
-def fact(kind: type[RunFact], **members: Any) -> Fact:
+def fact(kind: type[RunFact], /, **members: Any) -> Fact:
     """A fact of this kind with these members, whatever the others are."""
     return Fact(kind, members)
 

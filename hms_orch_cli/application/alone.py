@@ -4,14 +4,16 @@ makes no call. Whatever follows from it is done by the next `up`."""
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
+
+import orjson
 
 from hms_orch_cli.application.overview import Reader, claimed, questions_of
 from hms_orch_cli.orchestrator.definition_pause import pause_append, resume_append
 from hms_orch_cli.orchestrator.definitions import Definitions
 from hms_orch_cli.orchestrator.history import load_run
 from hms_orch_cli.orchestrator.live_run import LiveRun
-from hms_orch_cli.orchestrator.projection import DISPATCHED
+from hms_orch_cli.orchestrator.projection import DEFINITIONS, DISPATCHED
 from hms_orch_cli.orchestrator.runner import events_of
 from hms_orch_cli.orchestrator.watch import DECIDED, decision_of, item_append
 from hms_orch_cli.ports import Append, EventStore, Expressions
@@ -23,7 +25,7 @@ from hms_orch_cli.saga.state import Run
 Done = TypeVar("Done")
 
 
-class Store(EventStore, Reader):
+class Store(EventStore, Reader, Protocol):
     """A store that is written by whoever holds it."""
 
 
@@ -67,7 +69,9 @@ class Alone:
 
     async def pause(self, saga: str, actor: str, note: str) -> None:
         """See `Hands.pause`."""
-        after = int(self._store.mark(DISPATCHED) or 0)
+        if (written := self._store.mark(DEFINITIONS)) is not None:
+            self._definitions.restore(orjson.loads(written))
+        after = self._definitions.waiting_behind(saga, int(self._store.mark(DISPATCHED) or 0))
         self._append(pause_append(self._store, saga, after, actor, note, self._now()))
 
     async def resume(self, saga: str, actor: str, note: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import orjson
@@ -13,13 +14,32 @@ from hms_orch_cli.saga.moment import rfc3339
 
 
 class Deployment(NamedTuple):
-    """What a deploy did, or would do. `change`: new, changed, unchanged. `changes` names what differs."""
+    """What a deploy did, or would do. `change`: new, changed, unchanged. `changes` names what differs; `in_flight` is
+    the number of runs that have not ended, by revision: each keeps its own."""
 
     saga: str
     revision: str
     change: str
     previous: str | None
     changes: tuple[str, ...] = ()
+    in_flight: Mapping[str, int] = {}
+
+    def to_json(self) -> dict[str, Any]:
+        """As `deploy -o json` and the API show it."""
+        return {
+            "saga": self.saga,
+            "revision": self.revision,
+            "change": self.change,
+            "previous": self.previous,
+            "changes": list(self.changes),
+            "inFlight": dict(self.in_flight),
+        }
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> Deployment:
+        """What `to_json` wrote, here or at a server."""
+        changes, in_flight = tuple(told.get("changes", ())), dict(told.get("inFlight", {}))
+        return cls(told["saga"], told["revision"], told["change"], told.get("previous"), changes, in_flight)
 
 
 class Standing(NamedTuple):
@@ -39,14 +59,16 @@ def standing(reader: LogReader, saga: str) -> Standing:
     return Standing(len(events), data["revision"], data["content"])
 
 
-def plan(reader: LogReader, saga: str, revision: str, content: dict[str, Any]) -> tuple[Deployment, Standing]:
-    """What deploying this content would change."""
+def plan(
+    reader: LogReader, saga: str, revision: str, content: dict[str, Any], in_flight: Mapping[str, int]
+) -> tuple[Deployment, Standing]:
+    """What deploying this content would change; `in_flight` as in `Deployment`."""
     now = standing(reader, saga)
     if now.revision == revision:
-        return Deployment(saga, revision, "unchanged", revision), now
+        return Deployment(saga, revision, "unchanged", revision, (), in_flight), now
     if now.content is None:
-        return Deployment(saga, revision, "new", None), now
-    return Deployment(saga, revision, "changed", now.revision, _changes(now.content, content)), now
+        return Deployment(saga, revision, "new", None, (), in_flight), now
+    return Deployment(saga, revision, "changed", now.revision, _changes(now.content, content), in_flight), now
 
 
 def deploy_append(saga: str, revision: str, content: dict[str, Any], version: int, now_ms: int) -> Append:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import Any
 
 from hms_orch_cli.application.overview import Reader, claimed, one_run
@@ -60,11 +61,11 @@ def _in_line(reader: Reader, run: Run, claim: Claim | None) -> str:
         return "It is about to ask for its lock; whoever runs hms-orch up does that."
     line = [row for row in claimed(reader) if row.lock_key == claim.key]
     holder = next((row.saga_id for row in line if row.fence), "")
-    ahead = [row.saga_id for row in line if not row.fence].index(run.id) if holder else 0
+    ahead = len(list(takewhile(lambda row: row.saga_id != run.id, (row for row in line if not row.fence))))
     held = f", held by run {holder}" if holder else ", which is free: the next hms-orch up gives it on"
     ends = lock_wait_ends(run)
     until = f", at most until {rfc3339(ends)}" if ends is not None else ""
-    before = f", behind {ahead} others in line" if ahead else ""
+    before = f", behind {ahead} other{'s' if ahead > 1 else ''} in line" if ahead else ""
     return f"It waits for lock {claim.key}{held}{before}, since {rfc3339(claim.since)}{until}{_deadline(run)}."
 
 

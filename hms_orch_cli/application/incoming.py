@@ -14,6 +14,7 @@ from hms_orch_cli.orchestrator.cloud_event import attributes_of
 from hms_orch_cli.ports import NewEvent
 from hms_orch_cli.saga.event_types import is_reserved
 from hms_orch_cli.saga.moment import from_rfc3339, rfc3339
+from hms_orch_cli.saga.nesting import MAX_NESTING, is_too_deep
 
 ATTRIBUTE_LIMIT: Final = 1_024
 """Characters of one attribute."""
@@ -68,11 +69,13 @@ def json_text(raw: bytes | str, what: str = "the data") -> str:
     """JSON text as it was written, once it is known to be JSON. Raises EventRefused."""
     try:
         text = raw.decode() if isinstance(raw, bytes) else raw
-        orjson.loads(text)
+        value = orjson.loads(text)
     except UnicodeDecodeError as error:
         raise EventRefused(f"{what} is not UTF-8 (byte {error.start})", "save it as UTF-8") from error
     except orjson.JSONDecodeError as error:
         raise EventRefused(f"{what} is not JSON: {error}", """quote it for the shell: --data '{"a": 1}'""") from error
+    if is_too_deep(value):
+        raise EventRefused(f"{what} nests deeper than {MAX_NESTING} levels", "publish flatter data")
     return text
 
 

@@ -9,11 +9,13 @@ import orjson
 
 from hms_orch_cli.application import deploy, overview
 from hms_orch_cli.application.explain import explain
+from hms_orch_cli.application.items import item_json
 from hms_orch_cli.application.operations import Operations
 from hms_orch_cli.application.overview import Reader, RunView
 from hms_orch_cli.application.plan import plan_undo
 from hms_orch_cli.application.publish import Published, publish_live
 from hms_orch_cli.errors import HmsError, NotAllowed, NotFound
+from hms_orch_cli.orchestrator.definition_pause import is_paused
 from hms_orch_cli.orchestrator.orchestrator import Orchestrator
 from hms_orch_cli.ports import Clock, Event, Journal, NewEvent, RunRow
 from hms_orch_cli.saga.moment import from_rfc3339
@@ -84,7 +86,8 @@ class Office:
     async def deploy(self, text: bytes) -> deploy.Deployment:
         """Validates a definition (YAML or JSON) and records it. Raises SagaFileError."""
         checked = self._check(text)
-        deployment, now = deploy.plan(self._reader, checked.saga, checked.revision, checked.content)
+        in_flight = overview.in_flight(self._reader).get(checked.saga, {})
+        deployment, now = deploy.plan(self._reader, checked.saga, checked.revision, checked.content, in_flight)
         if deployment.change != "unchanged":
             append = deploy.deploy_append(
                 checked.saga, checked.revision, checked.content, now.version, self.clock.now_ms()
@@ -99,17 +102,33 @@ class Office:
         self._orchestrator.wake()
 
     def definitions(self) -> list[dict[str, Any]]:
-        """The definitions that hold."""
+        """The definitions that hold, each with how many of its runs have not ended, by revision."""
+        in_flight = overview.in_flight(self._reader)
         return [
-            {"id": data["saga"], "revision": data["revision"], "deployedAt": event.time, "content": data["content"]}
+            {
+                "id": data["saga"],
+                "revision": data["revision"],
+                "deployedAt": event.time,
+                "paused": is_paused(self._reader, data["saga"]),
+                "inFlight": in_flight.get(data["saga"], {}),
+                "content": data["content"],
+            }
             for event, data in deploy.deployed(self._reader)
         ]
 
     def runs(
-        self, *, saga: str | None = None, states: Sequence[str] = (), event_seq: int | None = None, limit: int = 100
+        self,
+        *,
+        saga: str | None = None,
+        states: Sequence[str] = (),
+        event_seq: int | None = None,
+        before: str | None = None,
+        limit: int = 100,
     ) -> list[RunRow]:
         """The run list, newest first."""
-        return overview.list_runs(self._reader, saga=saga, states=states, event_seq=event_seq, limit=limit)
+        return overview.list_runs(
+            self._reader, saga=saga, states=states, event_seq=event_seq, before=before, limit=limit
+        )
 
     def is_dispatched(self, seq: int) -> bool:
         """Whether the event at this position has met the definitions."""
@@ -163,6 +182,10 @@ class Office:
     def items(self) -> list[dict[str, Any]]:
         """The open items, the oldest first."""
         return overview.items_json(self._reader)
+
+    def item(self, item: str) -> dict[str, Any]:
+        """One item, and what became of it. Raises NotFound."""
+        return item_json(self._reader, item)
 
     def locks(self) -> list[dict[str, Any]]:
         """Every lock with its holder and its line."""

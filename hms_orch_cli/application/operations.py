@@ -121,13 +121,16 @@ class Operations:
         return Redriven(anew, saga_id)
 
     async def release(self, key: str, actor: str, note: str) -> Run:
-        """Takes a lock from the run that holds it; `key` is JSON, or the text that a key is. Raises NotFound,
-        NotAllowed."""
+        """Takes a lock from the run that holds it; `key` is JSON, or, if it is none, the text that is the key. Raises
+        NotFound, NotAllowed."""
         _need(note, "release")
-        for canonical in _keys(key):
-            if holder := self._hands.holder(canonical):
-                return await self._wish(holder, Released(actor, note[:REASON_LIMIT]))
-        raise NotFound(f"no run holds the lock {key[:100]}", "hms-orch lock list shows holders and lines")
+        canonical = _canonical(key)
+        if holder := self._hands.holder(canonical):
+            return await self._wish(holder, Released(actor, note[:REASON_LIMIT]))
+        raise NotFound(
+            f"no run holds the lock {canonical[:100]}",
+            """hms-orch lock list shows the keys; the text "5" is typed with its quotes: '"5"'""",
+        )
 
     async def decide(self, item: str, decision: str, actor: str, note: str, output: Any = MISSING) -> Run | None:
         """Decides an open item; the run after it, None for an item about a definition. Raises NotFound, NotAllowed."""
@@ -200,12 +203,11 @@ def _decision(run: LiveRun, wish: Decide, output: Any) -> Decide:
     return wish._replace(answer=kept, output=mapping, summary=summary)
 
 
-def _keys(told: str) -> list[str]:
-    """The canonical keys that a person may mean: the JSON that was typed, else the text itself."""
-    found: list[str] = []
+def _canonical(told: str) -> str:
+    """The key that a person means: the JSON that was typed, else the text itself."""
     with suppress(ValueError, rfc8785.CanonicalizationError):  # no JSON: then it is the text of the key
-        found.append(rfc8785.dumps(orjson.loads(told)).decode())
-    return [*found, rfc8785.dumps(told).decode()]
+        return rfc8785.dumps(orjson.loads(told)).decode()
+    return rfc8785.dumps(told).decode()
 
 
 def _need(note: str, verb: str) -> None:

@@ -39,16 +39,17 @@ def list_runs(
     saga: str | None = None,
     states: Sequence[str] = (),
     event_seq: int | None = None,
+    before: str | None = None,
     limit: int = 100,
 ) -> list[RunRow]:
-    """Runs that fit, newest first. `states` in either case."""
+    """Runs that fit, newest first. `states` in either case; `before` is the last id of the page before."""
     wanted = [state.upper() for state in states]
     fresh = _fresh_rows(reader)
-    rows = reader.run_rows(saga=saga, states=wanted, event_seq=event_seq, limit=limit + len(fresh))
+    rows = reader.run_rows(saga=saga, states=wanted, event_seq=event_seq, before=before, limit=limit + len(fresh))
     merged = {row.saga_id: row for row in rows if row.saga_id not in fresh}
     for row in fresh.values():
         fits = (saga is None or row.saga == saga) and (not wanted or row.state in wanted)
-        if fits and (event_seq is None or row.event_seq == event_seq):
+        if fits and (event_seq is None or row.event_seq == event_seq) and (before is None or row.saga_id < before):
             merged[row.saga_id] = row
     return sorted(merged.values(), key=lambda row: row.saga_id, reverse=True)[:limit]
 
@@ -88,13 +89,35 @@ def run_json(row: RunRow) -> dict[str, Any]:
     }
 
 
+def state_json(run: Run) -> dict[str, Any]:
+    """The same of a run in memory."""
+    return run_json(row_of(run))
+
+
+def in_flight(reader: Reader) -> dict[str, dict[str, int]]:
+    """Definition -> revision -> number of its runs that have not ended."""
+    counts = reader.count_by_revision()
+    for row in _fresh_rows(reader).values():
+        before = reader.run_row(row.saga_id)
+        key = (row.saga, row.revision)
+        was = before is not None and before.ended_at is None
+        counts[key] = counts.get(key, 0) + (row.ended_at is None) - was
+    found: dict[str, dict[str, int]] = {}
+    for (saga, revision), count in counts.items():
+        if count:
+            found.setdefault(saga, {})[revision] = count
+    return found
+
+
 def timeline_json(view: RunView) -> dict[str, Any]:
-    """A run with what happened to it, event by event."""
+    """A run with what happened to it, event by event; `redriveOf` and `replacedBy` are runs, None where there is
+    none."""
     timeline = [
         {"seq": event.seq, "time": event.time, "type": event.type, "data": orjson.loads(event.data or "null")}
         for event in view.events
     ]
-    return {**run_json(view.row), "timeline": timeline}
+    linked = {"redriveOf": timeline[0]["data"].get("redriveOf"), "replacedBy": view.run.replaced_by}
+    return {**run_json(view.row), **linked, "timeline": timeline}
 
 
 def event_json(event: Event) -> dict[str, Any]:
@@ -163,7 +186,7 @@ def _having(reader: Reader, what: Literal["items", "lock"], fits: Callable[[RunR
     fresh = _fresh_rows(reader)
     rows: list[RunRow] = []
     before: str | None = None
-    while page := reader.run_rows(having=what, before=before, limit=PAGE):
+    while page := reader.run_rows(unfinished=True, having=what, before=before, limit=PAGE):
         rows += [row for row in page if row.saga_id not in fresh]
         before = page[-1].saga_id
     return [*rows, *filter(fits, fresh.values())]

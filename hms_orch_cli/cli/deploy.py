@@ -51,7 +51,7 @@ def deploy(
     documents = list(_documents(config, paths, strict))
     deployments = _planned(config, documents) if dry_run else _deployed(config, documents)
     if form is Format.JSON:
-        output.as_json([_as_json(deployment) for deployment in deployments])
+        output.as_json([deployment.to_json() for deployment in deployments])
     for deployment in deployments if form is Format.TEXT else ():
         sign, style = SIGNS[deployment.change]
         changes = f": {', '.join(deployment.changes)}" if deployment.changes else ""
@@ -59,6 +59,9 @@ def deploy(
             output.styled(sign, style),
             f" {deployment.saga}  revision {deployment.revision[:12]}  {deployment.change}{changes}",
         )
+        for revision, count in deployment.in_flight.items():
+            which = "this revision" if revision == deployment.revision else f"revision {revision[:12]}"
+            output.result(f"  {output.counted(count, 'run')} in flight on {which}")
     if dry_run and any(deployment.change != "unchanged" for deployment in deployments):
         raise typer.Exit(WOULD_CHANGE)
 
@@ -122,32 +125,38 @@ def _documents(config: Config, paths: list[str], strict: bool) -> Iterator[Docum
 
 def _planned(config: Config, documents: list[Document]) -> list[Deployment]:
     from hms_orch_cli.application.deploy import Deployment, plan
+    from hms_orch_cli.application.overview import in_flight
     from hms_orch_cli.errors import StoreMissing
     from hms_orch_cli.wiring import open_reader
 
     try:
         with open_reader(config) as reader:
-            return [plan(reader, each.saga.id, each.revision, each.content)[0] for each in documents]
+            going = in_flight(reader)
+            return [
+                plan(reader, each.saga.id, each.revision, each.content, going.get(each.saga.id, {}))[0]
+                for each in documents
+            ]
     except StoreMissing:
         return [Deployment(each.saga.id, each.revision, "new", None) for each in documents]
 
 
 def _deployed(config: Config, documents: list[Document]) -> list[Deployment]:
     from hms_orch_cli.application.deploy import Deployment, deploy_append, plan
+    from hms_orch_cli.application.overview import in_flight
     from hms_orch_cli.cli.remote import Remote, find_writer
     from hms_orch_cli.wiring import open_store
 
     writer = find_writer(config)
     if isinstance(writer, Remote):
-        answers = [writer.post("/v1/definitions", each.content) for each in documents]
-        return [
-            Deployment(a["saga"], a["revision"], a["change"], a.get("previous"), tuple(a.get("changes", ())))
-            for a in answers
-        ]
+        return [Deployment.from_json(writer.post("/v1/definitions", each.content)) for each in documents]
     with writer:
         store = open_store(config)
         try:
-            plans = [(each, *plan(store, each.saga.id, each.revision, each.content)) for each in documents]
+            going = in_flight(store)
+            plans = [
+                (each, *plan(store, each.saga.id, each.revision, each.content, going.get(each.saga.id, {})))
+                for each in documents
+            ]
             _append(
                 store,
                 [
@@ -165,16 +174,6 @@ def _append(store: EventStore, batch: list[Append]) -> None:
     for result in store.append(batch):
         if isinstance(result, Exception):
             raise result
-
-
-def _as_json(deployment: Deployment) -> dict[str, object]:
-    return {
-        "saga": deployment.saga,
-        "revision": deployment.revision,
-        "change": deployment.change,
-        "previous": deployment.previous,
-        "changes": list(deployment.changes),
-    }
 
 
 def _now_ms() -> int:

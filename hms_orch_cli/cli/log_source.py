@@ -30,6 +30,21 @@ class LogSource(Protocol):
     def runs_of(self, position: int) -> list[dict[str, Any]] | None:
         """The runs that the event at a position has started; None while it has not met the definitions."""
 
+    def items(self) -> list[dict[str, Any]]:
+        """The open items, the oldest first."""
+
+    def item(self, item: str) -> dict[str, Any]:
+        """One item, and what became of it. Raises NotFound."""
+
+    def locks(self) -> list[dict[str, Any]]:
+        """Every lock with its holder and its line."""
+
+    def explain(self, saga_id: str) -> dict[str, Any]:
+        """Why a run does not move. Raises NotFound."""
+
+    def plan(self, saga_id: str, fail_at: str | None) -> list[dict[str, Any]]:
+        """The calls that an undo would make. Raises NotFound, NotAllowed."""
+
     def last_seq(self) -> int:
         """The last position of the log."""
 
@@ -73,6 +88,35 @@ class _StoredLog:
             return None
         return [run_json(row) for row in runs_of(self._reader, position)]
 
+    def items(self) -> list[dict[str, Any]]:
+        from hms_orch_cli.application.overview import items_json
+
+        return items_json(self._reader)
+
+    def item(self, item: str) -> dict[str, Any]:
+        from hms_orch_cli.application.items import item_json
+
+        return item_json(self._reader, item)
+
+    def locks(self) -> list[dict[str, Any]]:
+        from hms_orch_cli.application.overview import locks_json
+
+        return locks_json(self._reader)
+
+    def explain(self, saga_id: str) -> dict[str, Any]:
+        from hms_orch_cli.application.explain import explain
+
+        return explain(self._reader, saga_id, _now_ms())
+
+    def plan(self, saga_id: str, fail_at: str | None) -> list[dict[str, Any]]:
+        from hms_orch_cli.application.plan import plan_undo
+        from hms_orch_cli.orchestrator.definitions import Definitions
+        from hms_orch_cli.orchestrator.history import load_run
+        from hms_orch_cli.wiring import expressions
+
+        run = load_run(self._reader, Definitions(self._reader, expressions), saga_id)
+        return plan_undo(run, fail_at, _now_ms())
+
     def last_seq(self) -> int:
         return self._reader.last_seq()
 
@@ -89,18 +133,43 @@ class _ServersLog:
         self._remote = remote
 
     def runs(self, saga: str | None, states: Sequence[str], limit: int) -> list[dict[str, Any]]:
-        query: dict[str, str | int] = {"limit": min(limit, PAGE)}
+        query: dict[str, str | int] = {}
         if saga is not None:
             query["saga"] = saga
         if states:
             query["state"] = ",".join(states)
-        found: list[dict[str, Any]] = self._remote.get("/v1/sagas", query)["sagas"]
+        found: list[dict[str, Any]] = []
+        while len(found) < limit:
+            page = self._remote.get("/v1/sagas", {**query, "limit": min(limit - len(found), PAGE)})["sagas"]
+            if not page:
+                break
+            found += page
+            query["before"] = page[-1]["sagaId"]
         return found
 
     def run(self, saga_id: str) -> dict[str, Any]:
-        from urllib.parse import quote
+        found: dict[str, Any] = self._remote.get(f"/v1/sagas/{quoted(saga_id)}")
+        return found
 
-        found: dict[str, Any] = self._remote.get(f"/v1/sagas/{quote(saga_id, safe='')}")
+    def items(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self._remote.get("/v1/hitl")["items"]
+        return found
+
+    def item(self, item: str) -> dict[str, Any]:
+        found: dict[str, Any] = self._remote.get(f"/v1/hitl/{quoted(item)}")
+        return found
+
+    def locks(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self._remote.get("/v1/locks")["locks"]
+        return found
+
+    def explain(self, saga_id: str) -> dict[str, Any]:
+        found: dict[str, Any] = self._remote.get(f"/v1/sagas/{quoted(saga_id)}/explain")
+        return found
+
+    def plan(self, saga_id: str, fail_at: str | None) -> list[dict[str, Any]]:
+        query: dict[str, str | int] = {} if fail_at is None else {"failAt": fail_at}
+        found: list[dict[str, Any]] = self._remote.get(f"/v1/sagas/{quoted(saga_id)}/plan", query)["calls"]
         return found
 
     def runs_of(self, position: int) -> list[dict[str, Any]] | None:
@@ -122,3 +191,14 @@ class _ServersLog:
                 return
             else:
                 time.sleep(LOOK_S)
+
+
+def quoted(part: str) -> str:
+    """A text as one part of a path."""
+    from urllib.parse import quote
+
+    return quote(part, safe="", errors="surrogateescape")
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

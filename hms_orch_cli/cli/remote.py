@@ -85,7 +85,9 @@ class Remote:
 
     def _unanswered(self, error: Exception, doubtful: bool) -> ServerError:
         if doubtful:
-            hint = "whether it took the request is not known; an event sent again with the same id counts once"
+            hint = (
+                "whether it took the request is not known: look first; an event sent again with the same id counts once"
+            )
         else:
             hint = "is hms-orch up running there? HMS_URL says where to look"
         why = getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -23,6 +23,9 @@ STYLES = {
     "FAILED": "red",
     "STUCK": "red bold",
     "COMPENSATING": "yellow",
+    "CANCELLED": "red",
+    "ABANDONED": "red",
+    "PAUSED": "blue",
     "WAITING": "cyan",
     "RUNNING": "cyan",
     "SUCCEEDED": "green",
@@ -59,7 +62,7 @@ def status(
     from hms_orch_cli.cli.log_source import open_log
     from hms_orch_cli.config import load
 
-    states, failing = _states(state), _states(fail_on)
+    states, failing = states_of(state), states_of(fail_on)
     with open_log(load()) as log:
         while True:
             if saga_id is not None:
@@ -78,7 +81,8 @@ def status(
         raise typer.Exit(FAILED_CODE)
 
 
-def _states(given: Sequence[str] | None) -> list[str]:
+def states_of(given: Sequence[str] | None) -> list[str]:
+    """States as words of an option: in either case, split at commas. Raises UsageError for an unknown one."""
     from hms_orch_cli.views.runs import STATES
 
     wanted = [word.strip().upper() for each in given or () for word in each.split(",") if word.strip()]
@@ -117,6 +121,10 @@ def show_timeline(run: dict[str, Any]) -> None:
         output.result(f"  {run['reason']}")
     event = run["event"]
     output.result(f"  triggered by {event['type']} {event['id']} of {event['source']}")
+    if run.get("redriveOf"):
+        output.result(f"  takes the place of run {run['redriveOf']}")
+    if run.get("replacedBy"):
+        output.result(f"  replaced by run {run['replacedBy']}")
     for step in run["steps"]:
         attempts = f"  {step['attempts']} attempts" if step["attempts"] > 1 else ""
         output.result(

@@ -19,7 +19,8 @@
 
 A twin wins over the file; an empty one counts as unset; a list in a twin is split at commas and blanks. A relative path
 is relative to the folder of the file when it stands in the file or nowhere, to the working folder when it comes from
-the environment. Clients read HMS_URL and HMS_TOKEN besides; secrets come from HMS_SECRET_<NAME>, <NAME>, or a file.
+the environment. Clients read HMS_URL, HMS_TOKEN and HMS_ACTOR besides; secrets come from HMS_SECRET_<NAME>, <NAME>, or
+a file.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hms_orch_cli.config.environment import environment, working_folder
+from hms_orch_cli.config.environment import environment, user, working_folder
 from hms_orch_cli.config.secrets import secret
 from hms_orch_cli.config.services import http_url, services_from
 from hms_orch_cli.config.settings import SETTINGS, check_names, sqlite_file, value_of
@@ -69,6 +70,11 @@ class Config:
     def store_path(self) -> Path:
         """The file of a SQLite store. Raises ConfigError for any other kind of store."""
         return sqlite_file(self.store_url, self.store_base)
+
+    @property
+    def actor(self) -> str:
+        """Who decides here, for the log: HMS_ACTOR, else the system's user."""
+        return self.environ.get("HMS_ACTOR") or user()
 
     def secret(self, name: str) -> str:
         """The value of `secret.NAME`: HMS_SECRET_<NAME>, else <NAME>, else a file of that name in the secrets folder

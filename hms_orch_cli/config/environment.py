@@ -23,6 +23,18 @@ def working_folder() -> Path:
         raise ConfigError("the working folder is gone", "change into a folder that exists") from error
 
 
+def user() -> str:
+    """Who runs this process: the name of the system's user, or its number where it has no name."""
+    try:
+        import pwd
+    except ImportError:  # not on every platform
+        return environment().get("USERNAME") or "unknown"
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # as in many a container
+        return f"uid {os.getuid()}"
+
+
 class Terminal(NamedTuple):
     """What the user wants of a terminal. Whether a stream is one is for the printer to find out."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from hms_orch_cli import __version__
@@ -9,6 +10,12 @@ from hms_orch_cli import __version__
 _TEXT = {"type": "string"}
 _COUNT = {"type": "integer", "minimum": 0}
 _OBJECT = {"type": "object"}
+_ACTOR = {"type": "string", "maxLength": 200, "default": "api"}
+_PAUSED = {
+    "type": "object",
+    "properties": {"id": _TEXT, "paused": {"type": "boolean"}},
+    "required": ["id", "paused"],
+}
 
 
 def document() -> dict[str, Any]:
@@ -72,11 +79,14 @@ def _paths() -> dict[str, Any]:
                     "saga": _TEXT,
                     "state": {"type": "array", "items": _TEXT},
                     "event": {"type": "integer", "minimum": 1, "description": "position of the triggering event"},
+                    "before": {**_TEXT, "description": "the last id of the page before"},
                     "limit": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100},
                 },
             )
         },
         "/v1/sagas/{id}": {"get": _operation("One run with its timeline", {200: _ref("Timeline")}, path="id")},
+        **_steering(),
+        **_questions(),
         "/v1/definitions": {
             "get": _operation(
                 "Definitions that hold", {200: _record(definitions={"type": "array", "items": _ref("Definition")})}
@@ -88,6 +98,8 @@ def _paths() -> dict[str, Any]:
             ),
         },
         "/v1/definitions/{id}": {"delete": _operation("Undeploy a definition", {204: None}, path="id")},
+        "/v1/definitions/{id}/pause": _wish("Let the events of a definition wait", _PAUSED),
+        "/v1/definitions/{id}/resume": _wish("Let a definition meet the events that have waited", _PAUSED),
         "/v1/callbacks/{token}": {
             "post": _operation(
                 "A participant reports the end of what it took with 202",
@@ -105,19 +117,74 @@ def _paths() -> dict[str, Any]:
     }
 
 
+def _steering() -> dict[str, Any]:
+    run = _ref("Run")
+    return {
+        "/v1/sagas/{id}/cancel": _wish("Undo a run that has not turned back", run),
+        "/v1/sagas/{id}/abandon": _wish("Close a run as it stands, without undo", run, needs=["note"]),
+        "/v1/sagas/{id}/pause": _wish("Let a run begin nothing any more", run),
+        "/v1/sagas/{id}/resume": _wish("Let a run go on", run),
+        "/v1/sagas/{id}/redrive": _wish(
+            "Let an ended run go on, or start it anew: the answer names the run that goes on",
+            _record(sagaId=_TEXT, redriveOf=_maybe("string")),
+            keepRevision={"type": "boolean", "default": False},
+        ),
+        "/v1/sagas/{id}/steps/{name}/compensated": {
+            "post": _operation("A participant acknowledges an undo by event", {204: None}, path=("id", "name"))
+        },
+        "/v1/sagas/{id}/explain": {"get": _operation("Why a run does not move", {200: _ref("Explanation")}, path="id")},
+        "/v1/sagas/{id}/plan": {
+            "get": _operation(
+                "The calls that an undo would make: of a cancel now, or of step failAt being refused",
+                {200: _record(calls={"type": "array", "items": _ref("PlannedCall")})},
+                query={"failAt": _TEXT},
+                path="id",
+            )
+        },
+    }
+
+
+def _questions() -> dict[str, Any]:
+    decided = _record(id=_TEXT, decision=_TEXT, actor=_TEXT, run={"anyOf": [_ref("Run"), {"type": "null"}]})
+    items, locks = ({"type": "array", "items": _ref(name)} for name in ("Item", "Lock"))
+    return {
+        "/v1/hitl": {"get": _operation("Open items, the oldest first", {200: _record(items=items)})},
+        "/v1/hitl/{id}": {
+            "get": _operation("One item, and what became of it", {200: _ref("ItemWithEnd")}, path="id"),
+            **_wish("Decide an open item, once", decided, needs=["decision", "note"], decision=_TEXT, output={}),
+        },
+        "/v1/locks": {"get": _operation("Locks, their holders and lines", {200: _record(locks=locks)})},
+        "/v1/locks/release": _wish(
+            "Take a lock from the run that holds it", _ref("Run"), path=None, needs=["key", "note"], key={}
+        ),
+    }
+
+
+def _wish(
+    summary: str, answer: dict[str, Any], *, path: str | None = "id", needs: Sequence[str] = (), **members: Any
+) -> dict[str, Any]:
+    """What a person wants: the body says who and why."""
+    body = {"type": "object", "properties": {"actor": _ACTOR, "note": _TEXT, **members}, "additionalProperties": False}
+    if needs:
+        body["required"] = list(needs)
+    operation = _operation(summary, {200: answer}, path=path, body={"application/json": body})
+    operation["requestBody"]["required"] = bool(needs)
+    return {"post": operation}
+
+
 def _operation(
     summary: str,
     answers: dict[int, dict[str, Any] | None],
     *,
     query: dict[str, Any] | None = None,
-    path: str | None = None,
+    path: str | tuple[str, ...] | None = None,
     body: dict[str, Any] | None = None,
     stream: bool = False,
     security: list[Any] | None = None,
 ) -> dict[str, Any]:
     parameters = [{"name": name, "in": "query", "schema": schema} for name, schema in (query or {}).items()]
-    if path is not None:
-        parameters.append({"name": path, "in": "path", "required": True, "schema": _TEXT})
+    names = (path,) if isinstance(path, str) else path or ()
+    parameters += [{"name": name, "in": "path", "required": True, "schema": _TEXT} for name in names]
     if stream:
         parameters.append({"name": "Last-Event-ID", "in": "header", "schema": _COUNT})
     responses: dict[str, Any] = {"default": {"$ref": "#/components/responses/Problem"}}
@@ -177,6 +244,22 @@ _RUN = _record(
     event=_record(id=_TEXT, source=_TEXT, type=_TEXT),
     steps={"type": "array", "items": _STEP},
 )
+_ITEM = _record(
+    id=_TEXT,
+    kind={"enum": ["undo", "hold", "approval", "failures", "depth"]},
+    sagaId=_maybe("string"),
+    saga=_TEXT,
+    step=_maybe("string"),
+    reason=_TEXT,
+    since=_TEXT,
+    expiresAt=_maybe("string"),
+    decisions={"type": "array", "items": _TEXT},
+)
+_BY_REVISION: dict[str, Any] = {
+    "type": "object",
+    "description": "revision -> runs that have not ended",
+    "additionalProperties": _COUNT,
+}
 _SCHEMAS: dict[str, Any] = {
     "Event": {
         "type": "object",
@@ -198,16 +281,54 @@ _SCHEMAS: dict[str, Any] = {
     "Timeline": {
         "allOf": [
             _ref("Run"),
+            _record(redriveOf=_maybe("string"), replacedBy=_maybe("string")),
             _record(timeline={"type": "array", "items": _record(seq=_COUNT, time=_TEXT, type=_TEXT, data={})}),
         ]
     },
-    "Definition": _record(id=_TEXT, revision=_TEXT, deployedAt=_TEXT, content=_OBJECT),
+    "Explanation": _record(
+        sagaId=_TEXT, saga=_TEXT, state=_TEXT, explanation=_TEXT, items={"type": "array", "items": _TEXT}
+    ),
+    "PlannedCall": {
+        "type": "object",
+        "description": "those of one order go side by side; not certain is what may turn out to have had no effect",
+        "properties": {
+            **{"order": _COUNT, "step": _TEXT, "mode": {"enum": ["http", "event"]}, "certain": {"type": "boolean"}},
+            **{"service": _TEXT, "method": _TEXT, "path": _TEXT, "query": _OBJECT, "key": _TEXT, "body": {}},
+            "error": {**_TEXT, "description": "an expression failed: the run would be STUCK here"},
+        },
+        "required": ["order", "step", "mode", "certain", "key"],
+    },
+    "Item": _ITEM,
+    "ItemWithEnd": {
+        "allOf": [
+            _ref("Item"),
+            _record(state={"enum": ["open", "decided", "closed"]}, ended=_maybe("string")),
+            _record(decision=_maybe("string"), actor=_maybe("string"), note=_maybe("string")),
+        ]
+    },
+    "Lock": _record(
+        key={}, holder={"anyOf": [_ref("Claim"), {"type": "null"}]}, queue={"type": "array", "items": _ref("Claim")}
+    ),
+    "Claim": {
+        "type": "object",
+        "properties": {"sagaId": _TEXT, "saga": _TEXT, "state": _TEXT, "startedAt": _TEXT, "fence": _COUNT},
+        "required": ["sagaId", "saga", "state", "startedAt"],
+    },
+    "Definition": _record(
+        id=_TEXT,
+        revision=_TEXT,
+        deployedAt=_TEXT,
+        paused={"type": "boolean"},
+        inFlight=_BY_REVISION,
+        content=_OBJECT,
+    ),
     "Deployment": _record(
         saga=_TEXT,
         revision=_TEXT,
         change={"enum": ["new", "changed", "unchanged"]},
         previous=_maybe("string"),
         changes={"type": "array", "items": _TEXT},
+        inFlight=_BY_REVISION,
     ),
     "Callback": {
         "type": "object",

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from hms_orch_cli.dashboard.refusals import BadRequest, TooLarge, TooSlow, UnknownMedia
+from hms_orch_cli.saga.nesting import MAX_NESTING, is_too_deep
 
 BODY_S: Final = 30.0
 """Seconds in which a whole body has to arrive."""
@@ -50,9 +51,12 @@ async def body_of(request: Request, limit: int) -> bytes:
 def json_of(raw: bytes) -> Any:
     """The value in a body of JSON. Raises BadRequest."""
     try:
-        return orjson.loads(raw)
+        value = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         raise BadRequest(f"the body is not JSON: {error}", "send JSON, as UTF-8") from error
+    if is_too_deep(value):
+        raise BadRequest(f"the body nests deeper than {MAX_NESTING} levels", "send a flatter value")
+    return value
 
 
 def media_of(request: Request) -> str:

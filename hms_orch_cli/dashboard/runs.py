@@ -16,8 +16,8 @@ LIMIT: Final = 1_000
 
 
 async def list_runs(office: Office, request: Request) -> Response:
-    """The runs, newest first; of a saga, of states, of the event at a position. `dispatched` says of that event
-    whether it has met the definitions, so that its runs are all there."""
+    """The runs, newest first; of a saga, of states, of the event at a position, older than the run `before`.
+    `dispatched` says of that event whether it has met the definitions, so that its runs are all there."""
     event = number(request, "event", 0, 1, (1 << 63) - 1) or None
     # Asked first: what has met the definitions by now has its runs in the answer.
     dispatched = {} if event is None else {"dispatched": office.is_dispatched(event)}
@@ -25,6 +25,7 @@ async def list_runs(office: Office, request: Request) -> Response:
         saga=request.query_params.get("saga") or None,
         states=choices(request, "state", STATES),
         event_seq=event,
+        before=request.query_params.get("before") or None,
         limit=number(request, "limit", 100, 1, LIMIT),
     )
     return Json({"sagas": [run_json(row) for row in rows], **dispatched})

@@ -130,6 +130,10 @@ class MemoryStore:
         """See `ports.DerivedTables.count_by_state`."""
         return dict(Counter((row.saga, row.state) for row in self._runs.values() if row.ended_at is None))
 
+    def count_by_revision(self) -> dict[tuple[str, str], int]:
+        """See `ports.DerivedTables.count_by_revision`."""
+        return dict(Counter((row.saga, row.revision) for row in self._runs.values() if row.ended_at is None))
+
     def forget_derived(self) -> None:
         """Throws the derived tables away: they are folded to 0 again."""
         self._runs.clear()

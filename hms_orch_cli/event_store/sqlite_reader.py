@@ -202,6 +202,10 @@ class SqliteReader:
         """See `ports.DerivedTables.count_by_state`."""
         return {(saga, state): count for saga, state, count in self._rows(schema.COUNT_BY_STATE)}
 
+    def count_by_revision(self) -> dict[tuple[str, str], int]:
+        """See `ports.DerivedTables.count_by_revision`."""
+        return {(saga, revision): count for saga, revision, count in self._rows(schema.COUNT_BY_REVISION)}
+
     @contextmanager
     def snapshot(self) -> Iterator[SqliteReader]:
         """A reader that sees one moment of the file all along. Keep it short: the file's log of changes cannot be

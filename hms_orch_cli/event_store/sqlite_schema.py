@@ -136,6 +136,10 @@ RUN: Final = f"SELECT {RUN_COLUMNS} FROM runs WHERE saga_id = ?"  # noqa: S608
 COUNT_BY_STATE: Final = (
     "SELECT saga, state, count(*) FROM runs INDEXED BY runs_unfinished WHERE ended_at IS NULL GROUP BY saga, state"
 )
+COUNT_BY_REVISION: Final = (
+    "SELECT saga, revision, count(*) FROM runs INDEXED BY runs_unfinished WHERE ended_at IS NULL "
+    "GROUP BY saga, revision"
+)
 NEXT_DUE: Final = (
     "SELECT min(due_at) FROM runs INDEXED BY runs_parked WHERE ended_at IS NULL AND parked = 1 AND due_at > ?"
 )

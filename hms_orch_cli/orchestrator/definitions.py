@@ -16,7 +16,7 @@ from hms_orch_cli.saga.event_types import DEPLOYED, HELD_BACK, RESERVED, UNDEPLO
 
 
 class Pause(NamedTuple):
-    """A definition whose events behind position `after`, up to `to`, have waited; it was resumed at `ended_at`."""
+    """A definition whose events behind position `after`, up to `to`, may have waited; it was resumed at `ended_at`."""
 
     saga: str
     after: int
@@ -57,9 +57,20 @@ class Definitions:
     def pauses_over(self, to: int) -> list[Pause]:
         """Takes up which definitions are paused, and returns the pauses that are over whose events, up to position
         `to`, may not all have met them yet."""
-        return [pause for saga_id in self.current for pause in self._read_pauses(saga_id, to)]
+        return [pause for saga_id in {**self.current, **self.caught_up} for pause in self._read_pauses(saga_id, to)]
+
+    def waiting_behind(self, saga_id: str, dispatched: int) -> int:
+        """The position behind which events have to wait from now on: those too that waited before, and that a pause
+        which is over has not let go yet."""
+        return min([dispatched, *(pause.after for pause in self._read_pauses(saga_id, dispatched))])
+
+    def hold_back(self, saga_id: str, after: int) -> None:
+        """The events of a definition behind position `after` wait."""
+        self.held_back[saga_id] = after
+        self.caught_up.setdefault(saga_id, 0)  # remembered so even if it is undeployed meanwhile
 
     def _read_pauses(self, saga_id: str, to: int) -> list[Pause]:
+        """The pauses that are over and not made up for. One that is not over holds events back."""
         over: list[Pause] = []
         begun: int | None = None
         for event in self._store.read(f"pause/{saga_id}"):
@@ -67,10 +78,10 @@ class Definitions:
                 begun = int(orjson.loads(event.data or "{}")["from"])
             elif begun is not None:
                 if event.seq > self.caught_up.get(saga_id, 0):
-                    over.append(Pause(saga_id, begun, min(event.seq, to), event.seq))
+                    over.append(Pause(saga_id, begun, to, event.seq))
                 begun = None
         if begun is not None:
-            self.held_back[saga_id] = begun
+            self.hold_back(saga_id, begun)
         return over
 
     def waits(self, saga_id: str, seq: int) -> bool:

@@ -110,6 +110,8 @@ class Dispatcher:
         return moved
 
     def _read_ahead(self) -> None:
+        if self._page and self._page_lacks_runs and self._hears_runs():
+            self._page.clear()  # while there was no room, somebody began to listen to what it lacks
         if not self._page:
             self._page_lacks_runs = not self._hears_runs()
             after = self._projection.dispatched
@@ -143,6 +145,8 @@ class Dispatcher:
         pause = self._pauses.popleft()
         events = [event for event in self._store.read_all(pause.after, PAGE) if event.seq <= pause.to]
         for event in events:
+            if self._definitions.waits(pause.saga, event.seq):
+                break  # it was paused again meanwhile, and this one waits for the end of that
             compiled = self._definitions.compiled_at(pause.saga, event.seq)
             if compiled is None or event.type not in compiled.saga.triggers:
                 continue

@@ -30,6 +30,8 @@ class Listeners:
 
     def drop(self, run: Run) -> None:
         """The run waits for nothing any more."""
+        if not self._by_type:
+            return
         for step in run.saga.steps.values():
             if step.awaits is not None and (listening := self._by_type.get(step.awaits.event)) is not None:
                 listening.pop(run.id, None)

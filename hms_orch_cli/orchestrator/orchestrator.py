@@ -10,7 +10,7 @@ import orjson
 
 from hms_orch_cli.errors import HmsError
 from hms_orch_cli.orchestrator.answers import answered
-from hms_orch_cli.orchestrator.definition_pause import pause_append, resume_append
+from hms_orch_cli.orchestrator.definition_pause import pause_append, paused_already, paused_behind, resume_append
 from hms_orch_cli.orchestrator.definitions import Definitions, Pause
 from hms_orch_cli.orchestrator.dispatcher import Dispatcher
 from hms_orch_cli.orchestrator.gate import Gate
@@ -102,8 +102,8 @@ class Orchestrator:
     def start(self) -> None:
         """Folds the tail of the log and lets every unfinished run go on. Runs that only a person, an event, a callback
         or a far time moves stay where they are until then."""
-        tail = self._fold_tail(self._tables.folded_to(), self._reader.last_seq())
-        looked_to = self._looked_to(tail)
+        head = self._reader.last_seq()
+        tail = self._fold_tail(self._tables.folded_to(), head)
         dispatcher = Dispatcher(
             self._reader,
             self.definitions,
@@ -115,7 +115,7 @@ class Orchestrator:
             exists=self.exists,
             offer=self._offer,
             too_deep=lambda saga, reason: self._appended(self.watch.too_deep(saga, reason)),
-            looked_to=looked_to,
+            looked_to=head,  # the mark of how far the log was dispatched may be of any earlier moment
         )
         self._dispatcher = dispatcher
         self.gate.on_room = dispatcher.wake
@@ -187,12 +187,17 @@ class Orchestrator:
 
     async def decide_about_definition(self, item: str, decision: str, actor: str, note: str) -> None:
         """Decides an item that is about a definition. Raises NotAllowed."""
-        await self.watch.decide(item, decision, actor, note)
+        decided = asyncio.ensure_future(self.watch.decide(item, decision, actor, note))
+        self._appended(decided)
+        await asyncio.shield(decided)
 
     async def pause(self, saga: str, actor: str, note: str) -> None:
         """From now on the definition starts no run; its events wait in the log. Raises NotFound, NotAllowed."""
-        append = pause_append(self._reader, saga, self.projection.dispatched, actor, note, self._clock.now_ms())
-        self.definitions.held_back[saga] = self.projection.dispatched
+        after = self.definitions.waiting_behind(saga, self.projection.dispatched)
+        append = pause_append(self._reader, saga, after, actor, note, self._clock.now_ms())
+        if saga in self.definitions.held_back:
+            raise paused_already(saga)  # by somebody whose wish is on its way into the log
+        self.definitions.hold_back(saga, after)
         try:
             await self._journal.append(*append)
         except HmsError:
@@ -201,10 +206,12 @@ class Orchestrator:
 
     async def resume(self, saga: str, actor: str, note: str) -> None:
         """The definition meets the events that have waited. Raises NotAllowed."""
+        after = paused_behind(self._reader, saga)
         seq = await self._journal.append(*resume_append(self._reader, saga, actor, note, self._clock.now_ms()))
-        after = self.definitions.held_back.pop(saga, seq)
-        if self._dispatcher is not None:
-            self._dispatcher.catch_up(Pause(saga, after, self.projection.dispatched, seq))
+        self.definitions.held_back.pop(saga, None)
+        if self._dispatcher is not None and after is not None:
+            # Up to where the dispatcher looks at this moment: that event has met the other definitions.
+            self._dispatcher.catch_up(Pause(saga, after, self.waits.position, seq))
 
     @property
     def is_idle(self) -> bool:
@@ -268,19 +275,11 @@ class Orchestrator:
             self._journal.derive(Derived(rows, self.projection.marks()))
         return runs
 
-    def _looked_to(self, tail: Mapping[str, Run]) -> int:
-        """The last event that may have met the definitions although the mark does not say so. What it started, or what
-        refused it, is in the tail, or in the rows (the newest row has the last event), or, where the tables were
-        rewritten from the log alone, it is the very next event behind the mark."""
-        begun = [run.event.seq for run in tail.values() if run.event is not None]
-        newest = [row.event_seq for row in self._tables.run_rows(limit=1)]
-        return max(*begun, *newest, self.projection.dispatched + 1, 0)
-
     def _restore_waits(self, tail: Mapping[str, Run]) -> None:
         """Locks and listeners as the log has them."""
         claims = [
             Claimed(row.lock_key or "", row.event_seq, row.saga_id, row.fence or 0)
-            for row in self._rows(having="lock")
+            for row in self._rows(unfinished=True, having="lock")
             if row.saga_id not in tail
         ]
         claims += [
@@ -289,7 +288,7 @@ class Orchestrator:
             if run.claim is not None and run.event is not None and not run.status.ended and not run.claim.released
         ]
         self.waits.locks.restore(claims, self.projection.totals.fence)
-        for row in self._rows(having="awaits"):
+        for row in self._rows(unfinished=True, having="awaits"):
             for event_type in orjson.loads(row.awaits or "[]") if row.saga_id not in tail else ():
                 self.waits.listeners.add(event_type, row.saga_id)
 
@@ -314,7 +313,8 @@ class Orchestrator:
 
     def _granted(self, saga_id: str, fence: int) -> None:
         self._granting -= 1
-        self.runner.grant(self.run(saga_id), fence)
+        if not self.runner.stopping:  # else that is left to the next start
+            self.runner.grant(self.run(saga_id), fence)
 
     def _offer(self, saga_id: str, event: Event) -> None:
         """An event that the run may wait for. One that is not in memory looks at the log by itself when it is taken."""

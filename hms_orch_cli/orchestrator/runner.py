@@ -8,6 +8,7 @@ is begun again with the same key.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeGuard
 
@@ -37,6 +38,8 @@ from hms_orch_cli.saga.outcome import Op
 from hms_orch_cli.saga.state import PENDING, Phase, Run, Status
 from hms_orch_cli.saga.waiting import has_heard
 from hms_orch_cli.views.runs import waits_for_others
+
+_log = logging.getLogger(__name__)
 
 
 class Runner:
@@ -88,15 +91,15 @@ class Runner:
                 return
 
     def grant(self, run: LiveRun, fence: int) -> None:
-        """The run's turn for its lock has come. A stop leaves that to the next start."""
-        if not self._stopping:
+        """The run's turn for its lock has come, if it still is one that goes on."""
+        if self._goes_on(run.state):
             self.take(run, Granted(fence))
 
     async def tell(self, run: LiveRun, happened: Input) -> None:
         """Brings an input from outside (a callback, a cancel) to a run; ends when what follows from it is durable."""
         recorded, acts = self._begin_turn(run, happened)
-        if not run.state.status.ended:
-            self.live[run.state.id] = run
+        if recorded is not None or self._goes_on(run.state):
+            self.live[run.state.id] = run  # also what has ended, until the log says so: nobody reads an older state
         durable = asyncio.ensure_future(recorded) if recorded is not None else None
         self._spawn(run, durable, acts)
         if durable is not None:
@@ -106,6 +109,11 @@ class Runner:
     def is_idle(self) -> bool:
         """Whether nothing moves any more without a person, an event or a callback."""
         return not self._tasks and all(waits_for_others(run.state) for run in self.live.values())
+
+    @property
+    def stopping(self) -> bool:
+        """Whether nothing begins any more in this process."""
+        return self._stopping
 
     @property
     def in_flight(self) -> int:
@@ -173,6 +181,9 @@ class Runner:
         owed = due(state, now)
         while (step := self._next_input(run, state, owed)) is not None:
             state, more = advance(state, step, now)
+            if not more:  # what is owed and what fits do not agree: the others go on while this one stands
+                _log.error("run %s is owed something that changes nothing: %s", state.id, type(step).__name__)
+                break
             facts += more
             owed = due(state, now)
         run.state = state
@@ -293,12 +304,18 @@ class Runner:
         await durable
         for observer in self._observers:
             observer.on_facts(state, facts)
-        if run.state.status.ended or run.state.status is Status.STUCK:  # as it stands now: a person may have been quick
+        if state.version == run.state.version and not self._goes_on(state):  # else more is on its way into the log
             self._forget(run)
+
+    @staticmethod
+    def _goes_on(run: Run) -> bool:
+        """Whether something other than a person's decision may move it."""
+        return not run.status.ended and run.status is not Status.STUCK
 
     def refuse(self, run: LiveRun, fact: RunFact) -> None:
         """Records why an event started no run."""
         run.state = evolve(run.state, fact)
+        self.live[run.state.id] = run  # until the log says so: nobody starts it meanwhile
         self._spawn(run, self._record(run, run.state, [fact]), [])
 
     def _forget(self, run: LiveRun) -> None:

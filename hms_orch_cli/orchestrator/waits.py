@@ -12,7 +12,7 @@ from hms_orch_cli.orchestrator.locks import Locks, lock_key
 from hms_orch_cli.ports import LogReader
 from hms_orch_cli.saga.commands import Acquire, Expire, Listen
 from hms_orch_cli.saga.inputs import Asked, Expired, Heard, Input, Mismatched
-from hms_orch_cli.saga.state import Phase, Run
+from hms_orch_cli.saga.state import PENDING, Phase, Run
 
 
 class Waits:
@@ -37,8 +37,9 @@ class Waits:
         """Lets go of what the run, as it stands now, waits for no more."""
         state = run.state
         if run.listening:
-            waiting = {name for name in run.listening if state.calls[name].phase is Phase.WAITING}
-            run.listening = set() if state.paused else waiting
+            over = state.paused or state.status.ended
+            calls = {} if over else state.calls
+            run.listening = {name for name in run.listening if calls.get(name, PENDING).phase is Phase.WAITING}
         if state.saga.lock is None:
             return
         if state.status.ended or (state.claim is not None and state.claim.released):

@@ -9,6 +9,7 @@ from urllib.parse import urljoin
 import orjson
 
 from hms_orch_cli.participant.retry_after import retry_after_ms
+from hms_orch_cli.saga.nesting import MAX_NESTING, is_too_deep
 from hms_orch_cli.saga.outcome import Answer, Wire
 from hms_orch_cli.saga.words import words_of
 
@@ -37,16 +38,13 @@ def answer_of(
     media = (content_type or "").partition(";")[0].strip().lower()
     is_json = media == "application/json" or media.endswith("+json")
     value: Any = None
-    broken = False
+    fault = ""
     if body and is_json:
-        try:
-            value = orjson.loads(body)
-        except orjson.JSONDecodeError:
-            value, broken = _without_bom(body)
-    if 200 <= status < 300 and status != 202 and not broken:
+        value, fault = _read(body)
+    if 200 <= status < 300 and status != 202 and not fault:
         return Answer(Wire.ANSWERED, status, value)
-    if broken:
-        reason = f"answered {status} with {media} that is not JSON" + (f" (coded as {coding})" if coding else "")
+    if fault:
+        reason = f"answered {status} with {media} that is {fault}" + (f" (coded as {coding})" if coding else "")
     else:
         plain = body if media == "text/plain" and not coding else b""
         reason = words_of(value) or _text_of(plain) or _phrase(status)
@@ -58,18 +56,20 @@ def answer_of(
         retry_after_ms=None if retry_after is None else retry_after_ms(retry_after),
         location=None if location is None else _location(location, url),
         problem_type=_problem_type(value) if media == "application/problem+json" else "",
-        broken=broken,
+        broken=bool(fault),
     )
 
 
-def _without_bom(body: bytes) -> tuple[Any, bool]:
-    """RFC 8259 lets a reader ignore a byte order mark; some frameworks send one."""
-    if not body.startswith(_BOM):
-        return None, True
+def _read(body: bytes) -> tuple[Any, str]:
+    """The value, and what is wrong if there is none."""
     try:
-        return orjson.loads(body.removeprefix(_BOM)), False
+        # RFC 8259 lets a reader ignore a byte order mark; some frameworks send one.
+        value = orjson.loads(body.removeprefix(_BOM))
     except orjson.JSONDecodeError:
-        return None, True
+        return None, "not JSON"
+    if body.count(b"[") + body.count(b"{") > MAX_NESTING and is_too_deep(value):
+        return None, f"nested deeper than {MAX_NESTING} levels"
+    return value, ""
 
 
 def _text_of(plain: bytes) -> str:

@@ -6,6 +6,7 @@ Everything a peer may send is bounded: the head, the body, the bytes around the 
 from __future__ import annotations
 
 import asyncio
+import select
 from typing import Final, NamedTuple, cast
 
 import httptools
@@ -13,8 +14,8 @@ import httptools
 from hms_orch_cli.participant.answers import MAX_BODY, OVER_LIMIT
 
 MAX_HEAD: Final = 65_536
-MAX_AROUND: Final = 8 * MAX_BODY
-"""Bytes of a whole response: chunks of one byte each cost six, and not even they may go on for ever."""
+MAX_WHOLE: Final = 2 * MAX_BODY
+"""Bytes of a whole response: what is around the body, chunk sizes and trailers, may not go on for ever either."""
 MAX_INTERIM: Final = 16
 _KEPT: Final = frozenset({b"content-type", b"content-encoding", b"retry-after", b"location"})
 
@@ -69,6 +70,14 @@ class Connection(asyncio.Protocol):
         self._finish(Lost("the connection was closed"))
 
     @property
+    def is_quiet(self) -> bool:
+        """Whether nothing waits to be read: bytes that nobody asked for, or the end, may be there before the loop has
+        looked, and would be taken for the next answer."""
+        waiting = select.poll()
+        waiting.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
+        return not waiting.poll(0)
+
+    @property
     def peer(self) -> str:
         """The address at the other end."""
         return str(self._transport.get_extra_info("peername")[0])
@@ -103,12 +112,13 @@ class Connection(asyncio.Protocol):
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             if not self._is_whole:
-                self._finish(Lost(f"the answer is not HTTP: {error}"))
+                switched = isinstance(error, httptools.HttpParserUpgrade)
+                self._finish(Lost("the answer switched protocols" if switched else f"the answer is not HTTP: {error}"))
                 return
             self._keep_alive = False
         if self._is_whole:
             self._finish(Response(self._status, self._headers, b"".join(self._body)))
-        elif self._body_size > MAX_BODY or self._received > MAX_AROUND:
+        elif self._body_size > MAX_BODY or self._received > MAX_WHOLE:
             self._finish(Lost(OVER_LIMIT))
         elif not self._in_body and (self._received > MAX_HEAD or self._interim > MAX_INTERIM):
             self._finish(Lost("headers over 64 KiB"))
@@ -140,7 +150,7 @@ class Connection(asyncio.Protocol):
         if self._is_whole:
             return
         self._status = self._parser.get_status_code()
-        self._in_body = self._status >= 200
+        self._in_body = self._status // 100 != 1
 
     def on_body(self, body: bytes) -> None:
         if self._is_whole:

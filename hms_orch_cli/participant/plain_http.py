@@ -94,7 +94,7 @@ class PlainHttp:
         idle = self._idle[origin]
         while idle:
             connection = idle.pop()
-            if connection.is_free and now - connection.idle_since < _IDLE_S:
+            if connection.is_free and now - connection.idle_since < _IDLE_S and connection.is_quiet:
                 return connection
             self._drop(connection)
         return None

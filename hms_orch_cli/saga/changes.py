@@ -115,7 +115,7 @@ def _redriven(run: Run, fact: Redriven, status: Status) -> Run:
     calls = {
         name: call if call.phase in _KEPT else granted(call, fact.at, Phase.RETRYING)
         for name, call in run.calls.items()
-        if call.attempt or call.phase in _KEPT
+        if call.attempt or call.undo or call.phase in _KEPT
     }
     anew = run._replace(calls=calls, claim=None, cause="", reason="", ended_at=None, clock_from=fact.at)
     return _stands(anew, fact, status)
@@ -225,7 +225,7 @@ def _succeeded(step: Progress, fact: StepSucceeded, phase: Phase) -> Progress:
         False,
         step.spent,
         step.failures,
-        fact.event_seq or step.heard,
+        fact.event_seq or 0,
     )
     return tuple.__new__(Progress, after)  # as above
 
@@ -233,8 +233,14 @@ def _succeeded(step: Progress, fact: StepSucceeded, phase: Phase) -> Progress:
 def _failed(step: Progress, fact: StepFailed | StepHeld, phase: Phase) -> Progress:
     if fact.outcome == "unknown" and phase is Phase.FAILED:
         phase = Phase.UNKNOWN
-    refused = bool(fact.refused)
-    return step._replace(phase=phase, undo=fact.undo, status=fact.status or 0, reason=fact.reason, refused=refused)
+    return step._replace(
+        phase=phase,
+        unknown=fact.outcome == "unknown",
+        undo=fact.undo,
+        status=fact.status or 0,
+        reason=fact.reason,
+        refused=bool(fact.refused),
+    )
 
 
 def _skipped(step: Progress, fact: StepSkipped, phase: Phase) -> Progress:

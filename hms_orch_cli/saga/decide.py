@@ -13,7 +13,7 @@ from hms_orch_cli.saga.answering import fail, on_answer, on_check, word
 from hms_orch_cli.saga.attention import REASON_LIMIT, next_question, reason_of_step
 from hms_orch_cli.saga.compensation import is_undone, needs_undo, next_undos
 from hms_orch_cli.saga.definition import Step
-from hms_orch_cli.saga.due import in_flight
+from hms_orch_cli.saga.due import holds_lock, in_flight
 from hms_orch_cli.saga.events import (
     Cancelled,
     Compensate,
@@ -51,7 +51,7 @@ from hms_orch_cli.saga.inputs import (
     Tick,
     Trigger,
 )
-from hms_orch_cli.saga.machine import evolve, fold
+from hms_orch_cli.saga.machine import fold
 from hms_orch_cli.saga.people import (
     objection,
     on_abandon,
@@ -63,7 +63,7 @@ from hms_orch_cli.saga.people import (
     on_resume,
 )
 from hms_orch_cli.saga.state import PENDING, Phase, Progress, Run, Status
-from hms_orch_cli.saga.turning import end_waits, hurries
+from hms_orch_cli.saga.turning import hurries, turn_back
 from hms_orch_cli.saga.waiting import begin_wait, on_asked, on_expired, on_granted, on_heard, on_mismatched, on_tick
 
 
@@ -81,13 +81,9 @@ def advance(run: Run, happened: Input, now: int) -> tuple[Run, list[RunFact]]:
     run = fold(run, facts)
     if facts and type(facts[-1]) in _INTENTS:
         return run, facts  # something has just begun, so nothing can be over
-    while (fact := _conclusion(run, now)) is not None:
-        facts.append(fact)
-        run = evolve(run, fact)
-        if isinstance(fact, Compensating):
-            ended = list(end_waits(run, now))
-            facts += ended
-            run = fold(run, ended)
+    while more := _conclusion(run, now):
+        facts += more
+        run = fold(run, more)
     return run, facts
 
 
@@ -102,10 +98,10 @@ def _on_attempt(run: Run, happened: Attempt, now: int) -> list[RunFact]:
     if happened.op == "compensate":
         return _on_undo_attempt(run, step, happened, now)
     before = run.calls.get(step.name, PENDING)
-    if run.paused or (run.status is not Status.RUNNING and before.phase is Phase.PENDING):
-        return []
     cut_off = _sends(before)
-    if not cut_off and before.phase not in (Phase.PENDING, Phase.RETRYING):
+    if not holds_lock(run) or not (cut_off or _may_begin(run, before)):
+        return []
+    if before.phase is Phase.PENDING and run.status is not Status.RUNNING:
         return []
     if cut_off and hurries(run, step.name):
         reason = "cut off by a stop, and the run has turned back"
@@ -123,12 +119,12 @@ def _on_attempt(run: Run, happened: Attempt, now: int) -> list[RunFact]:
 
 def _on_undo_attempt(run: Run, step: Step, happened: Attempt, now: int) -> list[RunFact]:
     before = run.undos.get(step.name, PENDING)
-    if run.paused or run.status is not Status.COMPENSATING or in_flight(run):
+    if run.status is not Status.COMPENSATING or not holds_lock(run) or in_flight(run):
         return []
     if step.compensate is None or not needs_undo(step, run.calls.get(step.name, PENDING)):
         return []
     cut_off = _sends(before)
-    if not cut_off and before.phase not in (Phase.PENDING, Phase.RETRYING):
+    if not (cut_off or _may_begin(run, before)):
         return []
     if happened.error:
         return [StepStuck(now, step.name, before.attempt, happened.error)]
@@ -172,34 +168,39 @@ _WISHES: Final = frozenset({Cancel, Abandon, Pause, Resume, Redrive, Released, D
 _INTENTS: Final = frozenset({Started, StepStarted, Compensate})
 
 
-def _conclusion(run: Run, now: int) -> RunFact | None:
-    """What the state itself demands, whatever brought it about."""
+def _conclusion(run: Run, now: int) -> list[RunFact]:
+    """What the state itself demands next, whatever brought it about."""
     asks = run.items or run.undos or run.saga.asks_people
     if asks and (question := next_question(run, now)) is not None:
-        return question
+        return [question]
     if run.status is Status.RUNNING:
         for name, call in run.calls.items():
             if call.phase is Phase.FAILED or call.phase is Phase.UNKNOWN:
-                return Compensating(now, "step", reason_of_step(name, call))
+                return turn_back(run, Compensating(now, "step", reason_of_step(name, call)))
         if len(run.calls) == len(run.saga.steps) and all(
             call.phase is Phase.SUCCEEDED or call.phase is Phase.SKIPPED for call in run.calls.values()
         ):
-            return Completed(now, now - run.started_at)
+            return [Completed(now, now - run.started_at)]
     elif run.status is Status.COMPENSATING and not in_flight(run):
         return _end_of_undo(run, now)
-    return None
+    return []
 
 
-def _end_of_undo(run: Run, now: int) -> RunFact | None:
+def _end_of_undo(run: Run, now: int) -> list[RunFact]:
     if is_undone(run.saga.body, run.calls, run.undos):
         if run.cause == "cancel":
-            return Cancelled(now, run.reason, now - run.started_at)
-        return Failed(now, run.reason, now - run.started_at, run.cause)
+            return [Cancelled(now, run.reason, now - run.started_at)]
+        return [Failed(now, run.reason, now - run.started_at, run.cause)]
     current = [run.undos.get(step.name, PENDING) for step in next_undos(run.saga.body, run.calls, run.undos)]
     if all(undo.phase is Phase.STUCK for undo in current):
         name, undo = next((name, undo) for name, undo in run.undos.items() if undo.phase is Phase.STUCK)
-        return Stuck(now, f"undo of {reason_of_step(name, undo)}"[:REASON_LIMIT])
-    return None
+        return [Stuck(now, f"undo of {reason_of_step(name, undo)}"[:REASON_LIMIT])]
+    return []
+
+
+def _may_begin(run: Run, step: Progress) -> bool:
+    """Whether another attempt may begin: nothing does in a run that is paused."""
+    return step.phase in (Phase.PENDING, Phase.RETRYING) and not run.paused
 
 
 def _sends(step: Progress) -> bool:

@@ -11,30 +11,32 @@ from hms_orch_cli.saga.outcome import Op
 from hms_orch_cli.saga.state import PENDING, Phase, Progress, Run, Status
 
 _DONE = frozenset({Phase.SUCCEEDED, Phase.SKIPPED})
-_RESTING = frozenset({Phase.RETRYING, Phase.WAITING, Phase.HELD})
-"""Nothing is in flight: the next move is a beginning."""
+_IN_FLIGHT = frozenset({Phase.RUNNING, Phase.ACCEPTED, Phase.CHECKING})
+"""An answer is to come: a request's, or a participant's that works on it."""
 
 
 def due(run: Run, now: int) -> list[Command]:
     """What the world is still owed, in the order of the structure. An ended or stuck run is owed nothing, one that is
-    paused only the end of what is in flight."""
+    paused, or past its deadline, only the end of what is in flight."""
     owed: list[Command] = []
     if run.status is Status.RUNNING:
-        if run.paused:
-            _under_way(run, now, owed)
-            return owed
-        if holds_lock(run):
+        deadline = deadline_of(run)
+        if run.paused or (deadline is not None and now >= deadline):
+            _settle(run, now, owed)
+        elif holds_lock(run):
             _forward(run.saga.body, run.calls, now, owed)
         else:
             _lock(run, owed)
-        deadline = deadline_of(run)
-        if deadline is not None:
+        if deadline is not None and not run.paused:
             owed.append(Wake(deadline))
     elif run.status is Status.COMPENSATING:
-        if in_flight(run) or run.paused:
-            _under_way(run, now, owed)
+        if run.paused:
+            _settle(run, now, owed)
         elif not holds_lock(run):
             _lock(run, owed)
+        elif in_flight(run):
+            for name, call in run.calls.items():
+                _owe(run.saga.steps[name], "call", call, now, owed)
         else:
             for step in next_undos(run.saga.body, run.calls, run.undos):
                 _owe(step, "compensate", run.undos.get(step.name, PENDING), now, owed)
@@ -49,15 +51,14 @@ def _lock(run: Run, owed: list[Command]) -> None:
         owed.append(Wake(ends))
 
 
-def _under_way(run: Run, now: int, owed: list[Command]) -> None:
-    """What goes on although nothing begins: calls in flight settle before anything is undone, and under a pause."""
+def _settle(run: Run, now: int, owed: list[Command]) -> None:
+    """What is in flight goes on although nothing begins."""
     for name, call in run.calls.items():
-        if call.phase.moving and not (run.paused and call.phase in _RESTING):
+        if call.phase in _IN_FLIGHT:
             _owe(run.saga.steps[name], "call", call, now, owed)
-    if run.paused:
-        for name, undo in run.undos.items():
-            if undo.phase.moving and undo.phase not in _RESTING:
-                _owe(run.saga.steps[name], "compensate", undo, now, owed)
+    for name, undo in run.undos.items():
+        if undo.phase in _IN_FLIGHT:
+            _owe(run.saga.steps[name], "compensate", undo, now, owed)
 
 
 def _forward(item: Item, calls: Mapping[str, Progress], now: int, owed: list[Command]) -> bool:

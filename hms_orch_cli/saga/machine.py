@@ -110,6 +110,7 @@ RUN_TABLE: Final[Mapping[tuple[Status, type[RunFact]], Status]] = {
     (_RUNNING, Resumed): _RUNNING,
     (_TURNED, Paused): _TURNED,
     (_TURNED, Resumed): _TURNED,
+    (_STUCK, Resumed): _STUCK,  # paused, and then an undo in flight was refused
     (_RUNNING, Abandoned): Status.ABANDONED,
     (_TURNED, Abandoned): Status.ABANDONED,
     (_STUCK, Abandoned): Status.ABANDONED,
@@ -160,7 +161,9 @@ STEP_TABLE: Final[Mapping[tuple[Phase, type[RunFact]], Phase]] = {
     (_P.CHECKING, StepHeld): _P.HELD,
     (_P.RETRYING, StepHeld): _P.HELD,
     (_P.WAITING, StepHeld): _P.HELD,
+    (_P.HELD, StepHeld): _P.HELD,  # the output that a person gave cannot be read
     (_P.HELD, Decided): _P.RETRYING,
+    (_P.RETRYING, StepSkipped): _P.SKIPPED,  # its condition could not be told before
     (_P.HELD, StepSucceeded): _P.SUCCEEDED,
     (_P.HELD, StepSkipped): _P.SKIPPED,
     (_P.HELD, StepFailed): _P.FAILED,

@@ -135,7 +135,7 @@ def classify_poll(answer: Answer) -> Verdict:
         return Verdict.UNKNOWN if answer.broken else Verdict.SUCCESS
     if status in (401, 403):
         return Verdict.UNAUTHORIZED
-    if status in (404, 410):
+    if status in (404, 410) or status not in range(300, 500):
         return Verdict.UNKNOWN
     return Verdict.FAILED
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from hms_orch_cli.saga.answering import effect, fail
+from hms_orch_cli.saga.answering import effect, word
 from hms_orch_cli.saga.attention import DECISIONS, REASON_LIMIT, close_all
 from hms_orch_cli.saga.definition import Step
 from hms_orch_cli.saga.events import (
@@ -24,8 +24,8 @@ from hms_orch_cli.saga.events import (
 )
 from hms_orch_cli.saga.inputs import Abandon, Cancel, Decide, Input, Pause, Redrive, Released, Resume
 from hms_orch_cli.saga.machine import evolve, fold
-from hms_orch_cli.saga.state import HitlItem, Run, Status
-from hms_orch_cli.saga.turning import end_waits
+from hms_orch_cli.saga.state import Run, Status
+from hms_orch_cli.saga.turning import let_go, turn_back
 
 REDRIVABLE = (Status.FAILED, Status.CANCELLED, Status.ABANDONED)
 _GOING_ON = (Status.RUNNING, Status.COMPENSATING)
@@ -49,6 +49,10 @@ def objection(run: Run, wish: Input, now: int) -> str:
             return f"run {run.id} was started anew already, as {run.replaced_by}"
         case Redrive() if run.status not in REDRIVABLE:
             return f"run {run.id} is {state}: only one that has ended without success can be redriven"
+        case Redrive(by=None) if run.undos:
+            return f"run {run.id} has undone something: it can only be started anew"
+        case Redrive(by=str()) if not run.undos:
+            return f"run {run.id} has undone nothing: it goes on itself"
         case Released() if run.claim is None or run.claim.waits or run.claim.released or run.status.ended:
             return f"run {run.id} holds no lock"
         case Decide(item=item, decision=decision):
@@ -70,9 +74,9 @@ def _objection_to_decision(run: Run, name: str, decision: str, now: int) -> str:
 
 def on_cancel(run: Run, happened: Cancel, now: int) -> list[RunFact]:
     """The run turns back; one that was paused goes on to do so."""
-    turned = Compensating(now, "cancel", happened.reason[:REASON_LIMIT], happened.actor or None)
     resumed: list[RunFact] = [Resumed(now, happened.actor, "cancelled")] if run.paused else []
-    return [*resumed, turned, *end_waits(fold(run, [*resumed, turned]), now)]
+    turn = Compensating(now, "cancel", happened.reason[:REASON_LIMIT], happened.actor or None)
+    return [*resumed, *turn_back(fold(run, resumed), turn)]
 
 
 def on_abandon(run: Run, happened: Abandon, now: int) -> list[RunFact]:
@@ -87,15 +91,13 @@ def on_pause(run: Run, happened: Pause, now: int) -> list[RunFact]:
 
 
 def on_resume(run: Run, happened: Resume, now: int) -> list[RunFact]:
-    """The run goes on; a deadline that has passed takes effect with the next look at the clock."""
+    """The run goes on. Past its deadline it is owed nothing but the look at the clock that turns it back."""
     return [Resumed(now, happened.actor, happened.note)]
 
 
 def on_redrive(run: Run, happened: Redrive, now: int) -> list[RunFact]:
     """An ended run goes on if it has undone nothing, else it is noted which one takes its place."""
-    if bool(happened.by) is not bool(run.undos):
-        return []
-    if happened.by:
+    if happened.by is not None:
         return [Replaced(now, happened.by, happened.actor, happened.note)]
     return [Redriven(now, happened.actor, happened.note)]
 
@@ -114,7 +116,7 @@ def on_decide(run: Run, happened: Decide, now: int) -> list[RunFact]:
     )
     step = run.saga.steps[item.step]
     after = evolve(run, decided)
-    return [decided, *_consequence(after, step, item, happened, now)]
+    return [decided, *_consequence(after, step, happened, now)]
 
 
 def _given(happened: Decide) -> object:
@@ -122,24 +124,21 @@ def _given(happened: Decide) -> object:
     return happened.answer if happened.decision in ("done", "approve") else None
 
 
-def _consequence(run: Run, step: Step, item: HitlItem, happened: Decide, now: int) -> list[RunFact]:
-    call, undo = run.calls.get(step.name), run.undos.get(step.name)
-    attempt = call.attempt if call is not None else 0
+def _consequence(run: Run, step: Step, happened: Decide, now: int) -> list[RunFact]:
+    call = run.progress(step.name, "call")
     match happened.decision:
         case "approve" | "done":
-            return effect(run, step, attempt, happened, now)
+            return effect(run, step, call.attempt, happened, now)
         case "reject":
             said = f": {happened.note}" if happened.note else ""
             reason = f"rejected by {happened.actor}{said}"[:REASON_LIMIT]
-            return [StepFailed(now, step.name, attempt, "failed", False, reason)]
+            return [StepFailed(now, step.name, call.attempt, word(call.unknown), call.unknown, reason)]
         case "skip":
             return [StepSkipped(now, step.name, f"skipped by {happened.actor}")]
-        case "compensate" if call is not None:
-            kept = step._replace(on_exhausted="compensate")  # who was asked is not asked again
-            outcome = "unknown" if call.undo and not call.refused else "failed"
-            return [fail(run, kept, attempt, outcome, call.undo, call.reason, now, call.status, refused=call.refused)]
-        case "undone" if undo is not None:
-            return [StepCompensated(now, step.name, undo.attempt)]
+        case "compensate":
+            return [let_go(step.name, call, now)]
+        case "undone":
+            return [StepCompensated(now, step.name, run.progress(step.name, "compensate").attempt)]
         case "abandon":
             return on_abandon(run, Abandon(happened.note, happened.actor), now)
         case _:

@@ -73,11 +73,11 @@ _MOVING = frozenset({Phase.RUNNING, Phase.ACCEPTED, Phase.CHECKING, Phase.RETRYI
 class Progress(NamedTuple):
     """How far the call, or the undo, of one step has come. Times are milliseconds since 1970.
 
-    `unknown` is sticky: one attempt's outcome was unknown and nothing has settled it. `undo` says that a call which
-    did not succeed may have taken effect, `refused` that the participant gave a definite no. `spent` attempts were
-    used before a person granted further ones; `failures` of an undo follow one another since a person last decided.
-    `began_at` is the first attempt since then, `sent_at` the latest one. `heard` is the position of the event that a
-    step has waited for, or of the last one that could not be matched.
+    `unknown` is sticky: one attempt's outcome was unknown and nothing has settled it; of a call that was given up it
+    is the outcome. `undo` says that a call which did not succeed may have taken effect, `refused` that the participant
+    gave a definite no. `spent` attempts were used before a person granted further ones; `failures` of an undo follow
+    one another since a person last decided. `began_at` is the first attempt since then, `sent_at` the latest one.
+    `heard` is the position of the event that a step has waited for, or of the last one that could not be matched.
     """
 
     phase: Phase = Phase.PENDING

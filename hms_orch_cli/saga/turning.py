@@ -6,27 +6,38 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from hms_orch_cli.saga.definition import Group, Item, Step
-from hms_orch_cli.saga.events import RunFact, StepFailed
-from hms_orch_cli.saga.state import Phase, Run
+from hms_orch_cli.saga.events import Compensating, RunFact, StepFailed
+from hms_orch_cli.saga.machine import evolve
+from hms_orch_cli.saga.state import Phase, Progress, Run
 
 _TURNED_BACK = "given up: the run turned back"
+_ON_THE_WAY = (Phase.RETRYING, Phase.ACCEPTED, Phase.CHECKING)
 
 
-def end_waits(run: Run, now: int) -> Iterator[RunFact]:
-    """The forward waits that end with the turn back that the run has just made."""
+def turn_back(run: Run, turn: Compensating) -> list[RunFact]:
+    """The turn back, and the end of the forward waits that end with it."""
+    return [turn, *_end_waits(evolve(run, turn), turn.at)]
+
+
+def _end_waits(run: Run, now: int) -> Iterator[RunFact]:
     for name, call in run.calls.items():
-        status = call.status or None
         if call.phase is Phase.WAITING:
-            yield StepFailed(now, name, call.attempt, "failed", False, _TURNED_BACK)
+            yield let_go(name, call._replace(undo=call.unknown, status=0, reason=_TURNED_BACK), now)
         elif call.phase is Phase.HELD:
-            outcome = "unknown" if call.undo and not call.refused else "failed"
-            yield StepFailed(now, name, call.attempt, outcome, call.undo, call.reason, status, call.refused or None)
-        elif call.phase in (Phase.RETRYING, Phase.ACCEPTED, Phase.CHECKING) and hurries(run, name):
+            yield let_go(name, call, now)
+        elif call.phase in _ON_THE_WAY and (hurries(run, name) or not call.attempt):
             if run.cause == "step" and call.phase is Phase.CHECKING:
                 continue  # a question under way, no wait: it settles
             unknown = call.unknown or call.phase is not Phase.RETRYING
-            outcome, reason = "unknown" if unknown else "failed", call.reason or _TURNED_BACK
-            yield StepFailed(now, name, call.attempt, outcome, unknown, reason, status)
+            yield let_go(name, call._replace(unknown=unknown, undo=unknown, reason=call.reason or _TURNED_BACK), now)
+
+
+def let_go(name: str, call: Progress, now: int) -> StepFailed:
+    """The step is over as it stands."""
+    outcome = "unknown" if call.unknown else "failed"
+    return StepFailed(
+        now, name, call.attempt, outcome, call.undo, call.reason, call.status or None, call.refused or None
+    )
 
 
 def hurries(run: Run, name: str) -> bool:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from hms_orch_cli.saga.answering import effect, fail, on_answer
+from hms_orch_cli.saga.answering import effect, fail, on_answer, word
 from hms_orch_cli.saga.definition import Step
 from hms_orch_cli.saga.due import deadline_of, is_announced, lock_wait_ends, patience
 from hms_orch_cli.saga.events import Compensating, LockAcquired, LockQueued, MatchFailed, RunFact, StepWaiting
 from hms_orch_cli.saga.inputs import Answered, Asked, Attempt, Expired, Granted, Heard, Mismatched, Tick
 from hms_orch_cli.saga.machine import fold
 from hms_orch_cli.saga.outcome import Op, Verdict
-from hms_orch_cli.saga.state import PENDING, Phase, Progress, Run, Status
-from hms_orch_cli.saga.turning import end_waits
+from hms_orch_cli.saga.state import PENDING, Claim, Phase, Progress, Run, Status
+from hms_orch_cli.saga.turning import turn_back
 
 
 def on_asked(run: Run, happened: Asked, now: int) -> list[RunFact]:
@@ -20,18 +20,20 @@ def on_asked(run: Run, happened: Asked, now: int) -> list[RunFact]:
         return []
     turned = run.status is Status.COMPENSATING
     if happened.error and not turned:
-        return [Compensating(now, "key", f"lock: {happened.error}")]
+        return turn_back(run, Compensating(now, "key", f"lock: {happened.error}"))
     if happened.fence:
         return [LockAcquired(now, happened.key, happened.fence, 0)]
     if lock.on_conflict == "wait" or turned:  # what is to be undone is undone under the lock, however long that takes
         return [LockQueued(now, happened.key, happened.holder)]
-    return [Compensating(now, "lock", f"lock {happened.key} is held by run {happened.holder}")]
+    return turn_back(run, Compensating(now, "lock", f"lock {happened.key} is held by run {happened.holder}"))
 
 
 def on_granted(run: Run, happened: Granted, now: int) -> list[RunFact]:
-    """The run's turn has come."""
+    """The run's turn has come; too late if its wait is over."""
     if run.claim is None or not run.claim.waits or run.status not in (Status.RUNNING, Status.COMPENSATING):
         return []
+    if (over := _lock_wait_over(run, run.claim, now)) is not None:
+        return turn_back(run, over)
     return [LockAcquired(now, run.claim.key, happened.fence, now - run.claim.since)]
 
 
@@ -47,11 +49,11 @@ def begin_wait(step: Step, happened: Attempt, now: int) -> list[RunFact]:
 
 
 def on_heard(run: Run, happened: Heard, now: int) -> list[RunFact]:
-    """An event that matches; each counts at most once in a run."""
+    """An event that matches, behind the triggering one and in time; each counts at most once in a run."""
     before = run.calls.get(happened.step, PENDING)
     if run.status is not Status.RUNNING or run.paused or before.phase is not Phase.WAITING:
         return []
-    if has_heard(run, happened.event_seq):
+    if _is_over(before, now) or not _is_behind(run, happened.event_seq) or has_heard(run, happened.event_seq):
         return []
     step = run.saga.steps[happened.step]
     return effect(run, step, before.attempt, happened, now, event_seq=happened.event_seq)
@@ -62,7 +64,19 @@ def on_mismatched(run: Run, happened: Mismatched, now: int) -> list[RunFact]:
     before = run.calls.get(happened.step, PENDING)
     if run.status is not Status.RUNNING or before.phase is not Phase.WAITING or before.heard >= happened.event_seq:
         return []
+    if not _is_behind(run, happened.event_seq):
+        return []
     return [MatchFailed(now, happened.step, happened.event_seq, happened.reason)]
+
+
+def _is_over(step: Progress, now: int) -> bool:
+    """Whether a step has waited long enough."""
+    return bool(step.due_at) and now >= step.due_at
+
+
+def _is_behind(run: Run, event_seq: int) -> bool:
+    """Whether an event came after the triggering one."""
+    return run.event is not None and event_seq > run.event.seq
 
 
 def has_heard(run: Run, event_seq: int) -> bool:
@@ -75,17 +89,18 @@ def on_expired(run: Run, happened: Expired, now: int) -> list[RunFact]:
     before = run.calls.get(happened.step, PENDING)
     if run.status is not Status.RUNNING or run.paused or before.phase is not Phase.WAITING:
         return []
-    if not before.due_at or now < before.due_at:
+    if not _is_over(before, now):
         return []
     step = run.saga.steps[happened.step]
     waited = before.due_at - before.sent_at
     if step.approval is None:
         reason = f"no {step.awaits.event if step.awaits else 'event'} within {waited} ms"
-        return [fail(run, step, before.attempt, "failed", False, reason, now)]
+        return [fail(run, step, before.attempt, word(before.unknown), before.unknown, reason, now)]
     if step.approval.on_expire == "continue":
         return effect(run, step, before.attempt, happened, now)
     kept = step._replace(on_exhausted="compensate")  # the file has said already what follows
-    return [fail(run, kept, before.attempt, "failed", False, f"no decision within {waited} ms", now)]
+    reason = f"no decision within {waited} ms"
+    return [fail(run, kept, before.attempt, word(before.unknown), before.unknown, reason, now)]
 
 
 def on_tick(run: Run, happened: Tick, now: int) -> list[RunFact]:
@@ -97,14 +112,20 @@ def on_tick(run: Run, happened: Tick, now: int) -> list[RunFact]:
         facts += _late(run, run.saga.steps[name], "compensate", progress, now)
     if run.status is not Status.RUNNING or run.paused:
         return facts
-    deadline, lock_wait = deadline_of(run), lock_wait_ends(run)
+    deadline, turn = deadline_of(run), None
     if deadline is not None and now >= deadline:
-        turned = Compensating(now, "deadline", f"not done within {run.saga.deadline_ms} ms")
-    elif lock_wait is not None and run.claim is not None and now >= lock_wait:
-        turned = Compensating(now, "lock", f"waited {now - run.claim.since} ms for lock {run.claim.key}")
-    else:
-        return facts
-    return [*facts, turned, *end_waits(fold(run, [*facts, turned]), now)]
+        turn = Compensating(now, "deadline", f"not done within {run.saga.deadline_ms} ms")
+    elif run.claim is not None:
+        turn = _lock_wait_over(run, run.claim, now)
+    return facts if turn is None else [*facts, *turn_back(fold(run, facts), turn)]
+
+
+def _lock_wait_over(run: Run, claim: Claim, now: int) -> Compensating | None:
+    """The turn back of a run that has stood in line long enough."""
+    ends = lock_wait_ends(run)
+    if ends is None or now < ends or run.status is not Status.RUNNING or run.paused:
+        return None
+    return Compensating(now, "lock", f"waited {now - claim.since} ms for lock {claim.key}")
 
 
 def _late(run: Run, step: Step, op: Op, progress: Progress, now: int) -> list[RunFact]:

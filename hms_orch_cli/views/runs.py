@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hms_orch_cli.saga.attention import DECISIONS, reason_of_step
-from hms_orch_cli.saga.commands import Listen, Poll, Wake
+from hms_orch_cli.saga.commands import Command, Listen, Poll, Wake
 from hms_orch_cli.saga.compensation import needs_undo
 from hms_orch_cli.saga.due import due, holds_lock
 from hms_orch_cli.saga.moment import rfc3339
@@ -103,7 +103,7 @@ def steps_of(run: Run) -> list[dict[str, Any]]:
 
 def due_at(run: Run) -> int | None:
     """When the run wants to move next (milliseconds since 1970): 0 now, None if only the world can move it."""
-    owed = [command for command in due(run, 0) if not isinstance(command, Listen)]
+    owed = [command for command in due(run, 0) if isinstance(command, Wake) or not _is_others(command)]
     if not owed:
         return None
     if all(isinstance(command, Wake) for command in owed):
@@ -113,12 +113,16 @@ def due_at(run: Run) -> int | None:
 
 def waits_for_others(run: Run) -> bool:
     """Whether only a person, an event or a callback would move it before some timeout does."""
+    in_line = run.status is Status.RUNNING and not holds_lock(run)  # nothing is tried again before it has its lock
     pauses = any(step.phase is Phase.RETRYING for step in (*run.calls.values(), *run.undos.values()))
-    return (run.paused or not pauses) and all(
-        isinstance(command, Wake | Listen)
-        or (isinstance(command, Poll) and command.status == 202 and not command.location)
-        for command in due(run, 0)
-    )
+    return (run.paused or in_line or not pauses) and all(map(_is_others, due(run, 0)))
+
+
+def _is_others(command: Command) -> bool:
+    """Whether the next move is somebody else's, until a time comes."""
+    if isinstance(command, Wake | Listen):
+        return True
+    return isinstance(command, Poll) and command.status == 202 and not command.location
 
 
 def will_be_undone(run: Run, name: str) -> bool:

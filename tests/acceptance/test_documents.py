@@ -129,6 +129,32 @@ def test_the_service_of_the_participants_page_runs_a_saga(tmp_path: Path) -> Non
     assert house.run()["state"] == "COMPLETED"
 
 
+def test_the_fence_of_the_participants_page_refuses_a_stale_holder(house: House, services: Services) -> None:
+    """With the headers of two runs that held the lock one after the other."""
+    house.deploy("id: a.v1\ntrigger: a\nlock: data.person\nsteps:\n  - name: pay\n    call: payment-svc:/pay\n")
+    house.publish("a", "--data", '{"person": "p-17"}')
+    house.publish("a", "--data", '{"person": "p-17"}')
+    house.until_idle()
+    first, second = ({"HMS-Fence": request.headers["hms-fence"]} for request in services.sent("/pay"))
+    known: dict[str, Any] = {}
+    exec(marked(document("participants.md"), "example: fence"), known)
+    told = [known["is_stale"]("p-17", headers) for headers in (first, first, second, second, first)]
+    assert told == [False, False, False, False, True]
+    assert not known["is_stale"]("p-18", first)
+
+
+def test_the_follower_of_the_participants_page_undoes_what_it_hears_of(house: House, services: Services) -> None:
+    """The saga of the page; what comes behind the step is refused, so the undo is asked for by event, run after run."""
+    house.address_book(**dict.fromkeys(("care_svc", "aids_svc", "insurer_svc"), services.url))
+    house.deploy((ROOT / "sagas/undo-by-event.yaml").read_text())
+    services.on("/orders", problem(422, "out of stock"))
+    source = marked(document("participants.md"), "example: undo")
+    with house.up() as up, script(house, source.replace("http://localhost:7600", up.url), []):
+        for _ in range(2):
+            assert house.bus("publish", "care.level.raised", "--wait", "--timeout", "50").code == 1
+    assert [(row["state"], row["steps"][0]["state"]) for row in house.runs()] == [("FAILED", "COMPENSATED")] * 2
+
+
 def test_the_token_is_verified_as_the_participants_page_says(house: House, services: Services) -> None:
     """The example, against the keys of a running `up`, with the token of a call that it made."""
     house.deploy("id: a.v1\ntrigger: a\nsteps:\n  - name: pay\n    call: payment-svc:/pay\n")

@@ -289,6 +289,20 @@ def test_runs_are_listed_newest_first_and_filtered(store: Store, by: dict[str, o
     assert store.count_by_state() == {("a", "RUNNING"): 1, ("b", "RUNNING"): 1, ("a", "STUCK"): 1}
 
 
+def test_what_has_not_ended_is_counted_by_revision(store: Store) -> None:
+    assert store.count_by_revision() == {}
+    rows = [
+        run("01", saga="a", revision="r1"),
+        run("02", saga="a", revision="r2", state="STUCK"),
+        run("03", saga="a", revision="r2"),
+        run("04", saga="a", revision="r2", state="FAILED", ended_at=5),
+        run("05", saga="b", revision="r2", state="COMPLETED", ended_at=0),
+        run("06", saga="b", revision="r1"),
+    ]
+    store.append([], Derived(rows))
+    assert store.count_by_revision() == {("a", "r1"): 1, ("a", "r2"): 2, ("b", "r1"): 1}
+
+
 FULL = {"parked": 1, "lock_key": '"k"', "fence": 7, "awaits": '["paid"]', "items": '[{"id":"01.1"}]'}
 
 

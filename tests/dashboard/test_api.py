@@ -50,7 +50,7 @@ async def test_one_run_comes_with_its_timeline(house: House) -> None:
     await house.settle()
     (run,) = (await house.client.get("/v1/sagas")).json()["sagas"]
     one = (await house.client.get(f"/v1/sagas/{run['sagaId']}")).json()
-    assert {**one, "timeline": None} == {**run, "timeline": None}
+    assert {**one, "timeline": None} == {**run, "redriveOf": None, "replacedBy": None, "timeline": None}
     kinds = [entry["type"] for entry in one["timeline"]]
     assert kinds[0] == "saga.started"
     assert kinds[-1] == "saga.completed"
@@ -217,7 +217,7 @@ async def test_openapi_is_served(house: House) -> None:
     assert (await house.client.get("/openapi.json")).json() == openapi.document()
 
 
-@pytest.mark.parametrize("path", ["/v2", "/v1/events/", "/v1/hitl", "/static/../app.py", "/static/app.py", "/%2e%2e/x"])
+@pytest.mark.parametrize("path", ["/v2", "/v1/events/", "/v1/nix", "/static/../app.py", "/static/app.py", "/%2e%2e/x"])
 async def test_an_unknown_path_is_a_problem(house: House, path: str) -> None:
     answer = await house.client.get(path)
     assert (answer.status_code, answer.json()["status"]) == (404, 404)

@@ -104,8 +104,15 @@ PLANS: dict[str, tuple[Ask, str]] = {
     ),
     "oldest": (
         lambda s: s.oldest_run(),
-        lambda s: s.oldest_run("items"),
         "SCAN runs USING INDEX runs_unfinished",
+    ),
+    "oldest with an item": (
+        lambda s: s.oldest_run("items"),
+        "SCAN runs USING INDEX runs_with_items",
+    ),
+    "unfinished by revision": (
+        lambda s: s.count_by_revision(),
+        "SCAN runs USING INDEX runs_unfinished; USE TEMP B-TREE FOR GROUP BY",
     ),
     "items": (
         lambda s: s.run_rows(having="items"),

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from hms_orch_cli.participant.answers import answer_of
 from hms_orch_cli.participant.retry_after import retry_after_ms
+from hms_orch_cli.saga.nesting import MAX_NESTING
 from hms_orch_cli.saga.outcome import Wire
 
 NOW = 1_700_000_000.0  # Tue, 14 Nov 2023 22:13:20 GMT
@@ -92,6 +93,22 @@ def test_json_is_read_by_its_declared_type(media: str) -> None:
 def test_a_byte_order_mark_is_ignored() -> None:
     answer = answer_of(200, b'\xef\xbb\xbf{"a":1}', "application/json")
     assert (answer.body, answer.broken) == ({"a": 1}, False)
+
+
+@pytest.mark.parametrize("pair", ["[]", '{"a":}'], ids=["lists", "objects"])
+def test_json_that_nests_deeper_than_can_be_written_again_is_broken(pair: str) -> None:
+    """Brackets in a text, and many side by side, are no levels."""
+
+    def nested(levels: int) -> bytes:
+        return (pair[:-1] * (levels - 1) + pair.replace(":", ":1") + pair[-1] * (levels - 1)).encode()
+
+    fine = answer_of(200, nested(MAX_NESTING), "application/json")
+    assert not fine.broken and orjson.dumps(fine.body) == nested(MAX_NESTING)
+    deep = answer_of(200, nested(MAX_NESTING + 1), "application/json")
+    assert (deep.body, deep.broken) == (None, True)
+    assert deep.reason == "answered 200 with application/json that is nested deeper than 100 levels"
+    wide = b'["' + b"[{" * 300 + b'"' + b",[]" * 300 + b"]"
+    assert not answer_of(200, wide, "application/json").broken
 
 
 @pytest.mark.parametrize(

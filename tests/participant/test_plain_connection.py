@@ -3,6 +3,9 @@
 import asyncio
 from typing import Any
 
+import pytest
+
+from hms_orch_cli.participant.answers import MAX_BODY
 from hms_orch_cli.participant.plain_connection import Connection, Lost, Response
 
 
@@ -84,3 +87,36 @@ async def test_a_cancelled_wait_does_not_break_the_connection_for_the_loop() -> 
     connection.close()
     connection.connection_lost(None)
     assert peer.is_aborted
+
+
+@pytest.mark.parametrize(
+    ("begins", "goes_on"),
+    [(b"1;x=", b"x" * 10_000), (b"0\r\nx-a: ", b"b" * 10_000), (b"0\r\n", b"x-a: b\r\n" * 1_000)],
+    ids=["extension", "trailer", "trailers"],
+)
+async def test_what_is_around_a_body_does_not_go_on_for_ever(begins: bytes, goes_on: bytes) -> None:
+    loop = asyncio.get_running_loop()
+    connection, peer = connected()
+    answer = connection.send(b"x", loop.time() + 60, loop)
+    connection.data_received(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n" + begins)
+    for _ in range(3 * MAX_BODY // len(goes_on)):
+        if answer.done():
+            break
+        connection.data_received(goes_on)
+    assert answer.result() == Lost("body over 1 MiB") and peer.is_aborted
+
+
+async def test_a_status_below_100_is_an_answer_and_none_to_wait_behind() -> None:
+    loop = asyncio.get_running_loop()
+    connection, _ = connected()
+    answer = connection.send(b"x", loop.time() + 60, loop)
+    connection.data_received(b"HTTP/1.1 000 Zero\r\ncontent-length: 0\r\n\r\n")
+    assert answer.result() == Response(0, {}, b"")
+
+
+async def test_a_switch_of_protocols_is_told_in_words() -> None:
+    loop = asyncio.get_running_loop()
+    connection, peer = connected()
+    answer = connection.send(b"x", loop.time() + 60, loop)
+    connection.data_received(b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n")
+    assert answer.result() == Lost("the answer switched protocols") and peer.is_aborted

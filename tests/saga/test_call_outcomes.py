@@ -106,10 +106,11 @@ def test_a_refusal_is_definite_and_the_step_is_not_undone(status: int) -> None:
     story = given(ORDER, SHIPPING).when(answers("ship", status, reason="no such address"))
     reason = f"ship: {status} no such address"
     story.then(
-        StepFailed(NOW, "ship", 1, "failed", False, "no such address", status), Compensating(NOW, "step", reason)
+        StepFailed(NOW, "ship", 1, "failed", False, "no such address", status, True),
+        Compensating(NOW, "step", reason),
     ).owes(Begin("pay", "compensate"))
     story.when(undone("pay"))
-    assert story.latest[-1] == Failed(NOW, reason, 0)
+    assert story.latest[-1] == Failed(NOW, reason, 0, "step")
     assert story.run.status is Status.FAILED
 
 

@@ -154,7 +154,7 @@ def test_a_check_settles_only_what_it_plainly_says(answer: Answer, verdict: Verd
     [
         *[(said(status), SUCCESS) for status in (200, 201, 204)],
         *[(said(status), IN_PROGRESS) for status in (202, 425, 429, 500, 502, 503, 504)],
-        *[(said(status), UNKNOWN) for status in (404, 410)],
+        *[(said(status), UNKNOWN) for status in (404, 410, 0, 600, 999)],
         *[(said(status), UNAUTHORIZED) for status in (401, 403)],
         *[(said(status), FAILED) for status in (301, 302, 303, 307, 400, 405, 408, 409, 422)],
         (said(200, broken=True), UNKNOWN),

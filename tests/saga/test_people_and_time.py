@@ -6,6 +6,7 @@ from hms_orch_cli.saga.commands import Begin, Send, Wake
 from hms_orch_cli.saga.events import (
     Abandoned,
     Cancelled,
+    Closed,
     Compensating,
     Failed,
     StepCompensated,
@@ -51,7 +52,7 @@ def test_a_deadline_runs_from_the_start_and_turns_the_run_back() -> None:
     story.when(done("pay"), tick(9_999)).then_nothing()
     story.when(tick(1)).then(Compensating(NOW + 10_000, "deadline", "not done within 10000 ms"))
     story.owes(Begin("pay", "compensate")).when(undone("pay")).then(
-        fact(StepCompensated), Failed(NOW + 10_000, "not done within 10000 ms", 10_000)
+        fact(StepCompensated), Failed(NOW + 10_000, "not done within 10000 ms", 10_000, "deadline")
     )
 
 
@@ -145,7 +146,7 @@ def test_a_cancel_is_refused_once_undoing_stuck_or_ended() -> None:
 def test_abandon_closes_any_run_that_has_not_ended_without_undo() -> None:
     running = given(ORDER, started, done("pay"), later(5))
     running.when(Abandon("done by hand", "ann")).then(Abandoned(NOW + 5, "done by hand", "ann", 5)).owes()
-    given(ORDER, STUCK).when(Abandon("by hand", "ann")).then(fact(Abandoned))
+    given(ORDER, STUCK).when(Abandon("by hand", "ann")).then(fact(Closed, kind="undo"), fact(Abandoned))
     given(ORDER, STUCK[:-1]).when(Abandon("by hand", "ann")).then(fact(Abandoned))
     given(ORDER, started, done("pay", "ship")).when(Abandon("late", "ann")).then_nothing()
     given(ORDER).when(Abandon("early", "ann")).then_nothing()

@@ -25,13 +25,23 @@ def test_an_attempt_begins() -> None:
     before: Progress = marked(Progress, phase=Phase.RETRYING, unknown=False, began_at=5)
     run: Run = marked(Run, status=Status.RUNNING, version=1, calls={"pay": before}, undos={})
     after = evolve(run, StepStarted(9, "pay", 2, "key", True)).calls["pay"]
-    assert after == before._replace(phase=Phase.RUNNING, attempt=2, unknown=True, sent_at=9, location=None)
+    assert after == before._replace(
+        phase=Phase.RUNNING, attempt=2, unknown=True, sent_at=9, location=None, refused=False
+    )
 
 
 def test_an_attempt_succeeds() -> None:
     before: Progress = marked(Progress, phase=Phase.RUNNING)
     run: Run = marked(Run, status=Status.RUNNING, version=1, calls={"pay": before}, undos={})
-    after = evolve(run, StepSucceeded(9, "pay", 2, 200, {"a": 1}, {"b": 2}, "done")).calls["pay"]
+    after = evolve(run, StepSucceeded(9, "pay", 2, 200, {"a": 1}, {"b": 2}, "done", 7)).calls["pay"]
     assert after == before._replace(
-        phase=Phase.SUCCEEDED, unknown=False, status=200, reason="", summary="done", answer={"a": 1}, output={"b": 2}
+        phase=Phase.SUCCEEDED,
+        unknown=False,
+        status=200,
+        reason="",
+        summary="done",
+        answer={"a": 1},
+        output={"b": 2},
+        refused=False,
+        heard=7,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hms_orch_cli.saga.commands import Begin, Wake
-from hms_orch_cli.saga.events import Compensating, Failed, StepCompensated, StepFailed, StepStuck, Stuck
+from hms_orch_cli.saga.events import Compensating, Failed, Queued, StepCompensated, StepFailed, StepStuck, Stuck
 from hms_orch_cli.saga.state import Status
 
 from ..specs import (
@@ -70,7 +70,7 @@ def test_a_step_without_compensate_has_nothing_to_undo() -> None:
 def test_a_stuck_undo_holds_back_what_came_before_it() -> None:
     saga = saga_of(step("a"), step("b"), step("c"))
     story = given(saga, started, done("a", "b"), begun("c"), answers("c", 409), begun("b", op="compensate"))
-    story.when(undo_answers("b", 409)).then(fact(StepStuck, step="b"), fact(Stuck)).owes()
+    story.when(undo_answers("b", 409)).then(fact(StepStuck, step="b"), fact(Queued, kind="undo"), fact(Stuck)).owes()
 
 
 def test_the_siblings_of_a_stuck_undo_finish_before_the_run_is_stuck() -> None:
@@ -78,7 +78,7 @@ def test_the_siblings_of_a_stuck_undo_finish_before_the_run_is_stuck() -> None:
     story = given(saga, started, done("z", "a", "b", "c", "d"), begun("e"), answers("e", 409)).owes(
         undo("b"), undo("d")
     )
-    story.when(begun("b", op="compensate"), undo_answers("b", 409)).then(fact(StepStuck, step="b"))
+    story.when(begun("b", op="compensate"), undo_answers("b", 409)).then(fact(StepStuck, step="b"), fact(Queued))
     assert story.run.status is Status.COMPENSATING
     story.owes(undo("d")).when(undone("d")).owes(undo("c"))
     story.when(begun("c", op="compensate"), undo_answers("c", 500), later(1_000)).owes(undo("c"))
@@ -90,8 +90,8 @@ def test_the_siblings_of_a_stuck_undo_finish_before_the_run_is_stuck() -> None:
 def test_two_branches_that_are_stuck_make_one_stuck_run() -> None:
     saga = saga_of(group(step("a"), step("b")), step("c"))
     story = given(saga, started, done("a", "b"), begun("c"), answers("c", 409), begun("a", "b", op="compensate"))
-    story.when(undo_answers("b", 409)).then(fact(StepStuck, step="b"))
-    story.when(undo_answers("a", 409)).then(fact(StepStuck, step="a"), fact(Stuck))
+    story.when(undo_answers("b", 409)).then(fact(StepStuck, step="b"), fact(Queued, step="b"))
+    story.when(undo_answers("a", 409)).then(fact(StepStuck, step="a"), fact(Queued, kind="undo"), fact(Stuck))
 
 
 def test_nested_groups_are_undone_as_they_are_nested() -> None:

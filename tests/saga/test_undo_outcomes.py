@@ -5,7 +5,16 @@ from __future__ import annotations
 import pytest
 
 from hms_orch_cli.saga.commands import Begin, Poll, Send, Wake
-from hms_orch_cli.saga.events import Compensate, Failed, StepAccepted, StepCompensated, StepRetrying, StepStuck, Stuck
+from hms_orch_cli.saga.events import (
+    Compensate,
+    Failed,
+    Queued,
+    StepAccepted,
+    StepCompensated,
+    StepRetrying,
+    StepStuck,
+    Stuck,
+)
 from hms_orch_cli.saga.inputs import Attempt
 from hms_orch_cli.saga.outcome import Answer, Wire
 from hms_orch_cli.saga.state import Status
@@ -69,12 +78,14 @@ def test_an_undo_is_done(status: int) -> None:
 
 def test_a_404_is_done_if_the_calls_outcome_was_unknown_else_stuck() -> None:
     given(DOUBTED, UNDOING_A_DOUBT).when(undo_answers("pay", 404)).then(fact(StepCompensated, status=404), fact(Failed))
-    given(ORDER, UNDOING).when(undo_answers("pay", 404)).then(fact(StepStuck, status=404), fact(Stuck))
+    given(ORDER, UNDOING).when(undo_answers("pay", 404)).then(
+        fact(StepStuck, status=404), fact(Queued, kind="undo"), fact(Stuck)
+    )
 
 
 def test_a_404_is_stuck_if_the_call_succeeded_and_only_its_output_failed() -> None:
     story = given(ORDER, started, begun("pay"), answers("pay", 200, error="output"), begun("pay", op="compensate"))
-    story.when(undo_answers("pay", 404)).then(fact(StepStuck), fact(Stuck))
+    story.when(undo_answers("pay", 404)).then(fact(StepStuck), fact(Queued, kind="undo"), fact(Stuck))
 
 
 @pytest.mark.parametrize("answer", TRANSIENT, ids=str)
@@ -82,7 +93,8 @@ def test_an_undo_that_may_work_later_is_tried_ten_times_and_then_stuck(answer: A
     story = given(ORDER, UNDOING)
     for attempt in range(1, 10):
         story.when(undo_answers("pay", answer)).then(
-            fact(StepRetrying, op="compensate", attempt=attempt, outcome="retry", due_at=story.now + 1_000)
+            fact(StepRetrying, op="compensate", attempt=attempt, outcome="retry", due_at=story.now + 1_000),
+            *([fact(Queued, kind="undo")] if attempt == 3 else []),
         ).owes(Wake(story.now + 1_000))
         story.when(later(1_000), begun("pay", op="compensate")).then(
             fact(Compensate, attempt=attempt + 1, key="run-1:pay:compensate")
@@ -95,7 +107,8 @@ def test_an_undo_that_may_work_later_is_tried_ten_times_and_then_stuck(answer: A
 def test_a_refused_undo_is_stuck_at_once(status: int) -> None:
     story = given(ORDER, UNDOING).when(undo_answers("pay", status, reason="it is in the books"))
     story.then(
-        StepStuck(NOW, "pay", 1, "it is in the books", status),
+        StepStuck(NOW, "pay", 1, "it is in the books", status, True),
+        fact(Queued, kind="undo", step="pay", reason=f"undo of pay: {status} it is in the books"),
         Stuck(NOW, f"undo of pay: {status} it is in the books"),
     ).owes()
 
@@ -105,7 +118,7 @@ def test_an_undo_has_its_own_policy_and_outcomes() -> None:
     story = given(saga_of(step("pay", compensate=undo), step("ship")), UNDOING)
     story.when(undo_answers("pay", 500)).then(fact(StepRetrying, due_at=NOW + 7))
     story.when(later(7), begun("pay", op="compensate"), undo_answers("pay", 500)).then(
-        fact(StepStuck, attempt=2), fact(Stuck)
+        fact(StepStuck, attempt=2), fact(Queued, kind="undo"), fact(Stuck)
     )
     given(story.run.saga, UNDOING).when(undo_answers("pay", 409)).then(fact(StepCompensated), fact(Failed))
 
@@ -113,7 +126,7 @@ def test_an_undo_has_its_own_policy_and_outcomes() -> None:
 def test_a_2xx_that_the_file_calls_failed_is_stuck() -> None:
     undo = {"service": "svc", "path": "/undo", "outcomes": {"200": "failed", "404": "unknown"}}
     strict = saga_of(step("pay", compensate=undo), step("ship"))
-    given(strict, UNDOING).when(undo_answers("pay", 200)).then(fact(StepStuck), fact(Stuck))
+    given(strict, UNDOING).when(undo_answers("pay", 200)).then(fact(StepStuck), fact(Queued, kind="undo"), fact(Stuck))
     given(strict, UNDOING).when(undo_answers("pay", 404)).then(fact(StepRetrying, op="compensate"))
 
 
@@ -126,9 +139,9 @@ def test_retry_after_of_an_undo_is_honoured() -> None:
 def test_an_undos_request_that_cannot_be_written_is_stuck() -> None:
     given(ORDER, UNDOING, undo_answers("pay", 500), later(1_000)).when(
         Attempt("pay", "compensate", error="no secret")
-    ).then(StepStuck(NOW + 1_000, "pay", 1, "no secret"), fact(Stuck, reason="undo of pay: no secret"))
+    ).then(StepStuck(NOW + 1_000, "pay", 1, "no secret"), fact(Queued), fact(Stuck, reason="undo of pay: no secret"))
     given(ORDER, UNDOING[:-1]).when(Attempt("pay", "compensate", error="no secret")).then(
-        fact(StepStuck, attempt=0), fact(Stuck)
+        fact(StepStuck, attempt=0), fact(Queued, kind="undo"), fact(Stuck)
     )
 
 
@@ -154,7 +167,9 @@ def test_a_poll_of_an_undo_that_is_lost_leads_to_another_attempt(status: int) ->
 
 @pytest.mark.parametrize("status", [301, 400, 409, 422])
 def test_a_poll_of_an_undo_that_is_refused_is_stuck(status: int) -> None:
-    given(ORDER, UNDOING, undo_answers("pay", 202)).when(undo_answers("pay", status)).then(fact(StepStuck), fact(Stuck))
+    given(ORDER, UNDOING, undo_answers("pay", 202)).when(undo_answers("pay", status)).then(
+        fact(StepStuck), fact(Queued, kind="undo"), fact(Stuck)
+    )
 
 
 @pytest.mark.parametrize("status", [202, 425])
