@@ -15,7 +15,7 @@ from hms_orch_cli.application.overview import Reader, RunView
 from hms_orch_cli.application.plan import plan_undo
 from hms_orch_cli.application.publish import Published, publish_live
 from hms_orch_cli.errors import HmsError, NotAllowed, NotFound
-from hms_orch_cli.orchestrator.definition_pause import is_paused
+from hms_orch_cli.orchestrator.definition_pause import paused_behind
 from hms_orch_cli.orchestrator.orchestrator import Orchestrator
 from hms_orch_cli.ports import Clock, Event, Journal, NewEvent, RunRow
 from hms_orch_cli.saga.moment import from_rfc3339
@@ -109,7 +109,7 @@ class Office:
                 "id": data["saga"],
                 "revision": data["revision"],
                 "deployedAt": event.time,
-                "paused": is_paused(self._reader, data["saga"]),
+                "paused": paused_behind(self._reader, data["saga"]) is not None,
                 "inFlight": in_flight.get(data["saga"], {}),
                 "content": data["content"],
             }

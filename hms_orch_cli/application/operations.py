@@ -12,7 +12,7 @@ import rfc8785
 
 from hms_orch_cli.application.deploy import standing
 from hms_orch_cli.errors import NotAllowed, NotFound
-from hms_orch_cli.orchestrator.answers import mapped
+from hms_orch_cli.orchestrator.answers import KEPT_BYTES, mapped
 from hms_orch_cli.orchestrator.live_run import LiveRun
 from hms_orch_cli.ports import LogReader
 from hms_orch_cli.saga.attention import REASON_LIMIT
@@ -146,9 +146,9 @@ class Operations:
         run = self._hands.run(saga_id)
         if item not in run.state.items:
             self._refuse_closed(saga_id, item)
-        wish = _decision(run, Decide(item, decision, actor, note), output)
+        wish = Decide(item, decision, actor, note)
         self._object(run, wish)
-        return await self._hands.tell(run, wish)
+        return await self._hands.tell(run, _decision(run, wish, output))
 
     async def _wish(self, saga_id: str, wish: Input) -> Run:
         run = self._hands.run(saga_id)
@@ -190,9 +190,9 @@ class Operations:
 
 def _decision(run: LiveRun, wish: Decide, output: Any) -> Decide:
     """The decision with what it makes of the step's output."""
-    item = run.state.items.get(wish.item)
-    if item is None or wish.decision not in ("done", "approve"):
+    if wish.decision not in ("done", "approve"):
         return wish
+    item = run.state.items[wish.item]
     answer = output
     if output is MISSING:
         approval = {"decision": wish.decision, "actor": wish.actor, "note": wish.note}
@@ -200,6 +200,11 @@ def _decision(run: LiveRun, wish: Decide, output: Any) -> Decide:
     kept, mapping, summary, error = mapped(run.state, run.trigger, run.compiled.steps[item.step], answer)
     if error:
         raise NotAllowed(f"the output does not fit step {item.step}: {error}", "give what the step reads with --output")
+    if answer is not None and kept is None and mapping is None:
+        raise NotAllowed(
+            f"the output is too large for the log: it keeps {KEPT_BYTES} bytes, and no deep nesting",
+            "give what later steps read, and no more",
+        )
     return wish._replace(answer=kept, output=mapping, summary=summary)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +20,9 @@ from hms_orch_cli.saga.words import words_of
 
 KEPT_BYTES = 65_536
 """A JSON answer up to this size is kept as it is; a larger one needs `output`."""
+
+AROUND = 8
+"""Levels of JSON that facts, requests and pages put around a value; orjson writes 254 of them in all."""
 
 SUMMARY_LIMIT = 200
 REDACTED = "[redacted]"
@@ -76,10 +80,20 @@ def mapped(
                 output[name] = expression.evaluate(names)
             except ExpressionError as error:
                 return None, None, None, f"output {name}: {error.message}"
+            if size_of(output[name]) is None:
+                return None, None, None, f"output {name}: its value is nested too deep"
     summary = _summary(run, trigger, step, body, names)
-    if body is not None and len(orjson.dumps(body)) > KEPT_BYTES:
+    if body is not None and ((size := size_of(body)) is None or size > KEPT_BYTES):
         body = None
     return body, output, summary, ""
+
+
+def size_of(value: Any) -> int | None:
+    """Bytes of a value as JSON; None for one nested so deep that no JSON around it can be written."""
+    try:
+        return len(orjson.dumps(functools.reduce(lambda inner, _: [inner], range(AROUND), value))) - 2 * AROUND
+    except orjson.JSONEncodeError:
+        return None
 
 
 def _summary(run: Run, trigger: Event, step: CompiledStep, body: Any, names: dict[str, Any] | None) -> str | None:

@@ -106,12 +106,18 @@ class House(NamedTuple):
 
 @asynccontextmanager
 async def open_house(
-    host: str = "127.0.0.1", tokens: Sequence[str] = (), public_url: str | None = None, *, waiting: int = 32_768
+    host: str = "127.0.0.1",
+    tokens: Sequence[str] = (),
+    public_url: str | None = None,
+    *,
+    waiting: int = 32_768,
+    store: Any = None,
+    participants: Any = None,
 ) -> AsyncIterator[House]:
-    """A running one; its journal takes so many appends at a time."""
-    store = MemoryStore()
+    """A running one; its journal takes so many appends at a time. Over a new store in memory, unless one is given."""
+    store = MemoryStore() if store is None else store
     journal = GroupCommit(store, waiting_limit=waiting)
-    participants = FakeParticipants()
+    participants = FakeParticipants() if participants is None else participants
     cel = CelExpressions()
     clock = SystemClock()
     writer = RequestWriter(
