@@ -139,7 +139,8 @@ COUNT_BY_STATE: Final = (
     "SELECT saga, state, count(*) FROM runs INDEXED BY runs_in_flight WHERE ended_at IS NULL GROUP BY saga, state"
 )
 COUNT_BY_REVISION: Final = (
-    "SELECT saga, revision, count(*) FROM runs INDEXED BY runs_in_flight WHERE ended_at IS NULL GROUP BY saga, revision"
+    "SELECT saga, revision, sum(runs) FROM (SELECT saga, revision, count(*) AS runs FROM runs INDEXED BY "
+    "runs_in_flight WHERE ended_at IS NULL GROUP BY saga, state, revision) GROUP BY saga, revision"
 )
 NEXT_DUE: Final = (
     "SELECT min(due_at) FROM runs INDEXED BY runs_parked WHERE ended_at IS NULL AND parked = 1 AND due_at > ?"
