@@ -96,8 +96,7 @@ class GroupCommit:
         self._counted = 0
         self._handing_over: asyncio.Handle | None = None
         self._queue: SimpleQueue[list[_Ticket] | None] = SimpleQueue()
-        self._thread = threading.Thread(target=self._write, name="journal", daemon=True)
-        self._thread.start()
+        self._thread = self._start_writer()
 
     @property
     def waiting(self) -> int:
@@ -183,6 +182,11 @@ class GroupCommit:
             self._queue.put(None)
         await asyncio.shield(self._ended)
         self._thread.join()
+
+    def _start_writer(self) -> threading.Thread:
+        thread = threading.Thread(target=self._write, name="journal", daemon=True)
+        thread.start()
+        return thread
 
     def _write(self) -> None:
         """The writer thread."""

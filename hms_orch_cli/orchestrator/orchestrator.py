@@ -144,7 +144,7 @@ class Orchestrator:
         """See `ports.Observer.on_facts`: what a run records may start another one, or be what one waits for."""
         if self.definitions.listens_to_runs or self.waits.listeners.to_runs:
             self.wake()
-        if run.status is Status.FAILED:
+        if run.status is Status.FAILED and self.failure is None:  # else a failure that counts may not be in the log
             self._appended(self.watch.failed(run.saga.id, run.saga.hitl_after))
 
     def run(self, saga_id: str) -> LiveRun:
@@ -300,10 +300,11 @@ class Orchestrator:
 
     def _thresholds(self) -> dict[str, int]:
         """Definitions with failed runs in a row, and how many of those make a question."""
-        current = self.definitions.current
+        head = self._reader.last_seq()  # how far definitions were dispatched lags behind what their runs recorded
+        held = {saga: self.definitions.compiled_at(saga, head) for saga in self.projection.questions.in_a_row}
         return {
-            saga: self.definitions.saga(saga, current[saga]).hitl_after if saga in current else DEFAULT_HITL_AFTER
-            for saga in self.projection.questions.in_a_row
+            saga: DEFAULT_HITL_AFTER if compiled is None else compiled.saga.hitl_after
+            for saga, compiled in held.items()
         }
 
     def _grant(self, saga_id: str, fence: int) -> None:

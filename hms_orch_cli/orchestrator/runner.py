@@ -208,7 +208,7 @@ class Runner:
 
     def _next_input(self, run: LiveRun, state: Run, owed: list[Command]) -> Input | None:
         """The next thing that can begin: an attempt that is owed, or one that was cut off; or that a wait ends."""
-        if self._stopping or state.paused:
+        if self._stopping:
             return None
         for command in owed:
             if isinstance(command, Acquire | Listen | Expire):
