@@ -239,7 +239,8 @@ def _failed(step: Progress, fact: StepFailed | StepHeld, phase: Phase) -> Progre
         undo=fact.undo,
         status=fact.status or 0,
         reason=fact.reason,
-        refused=bool(fact.refused),
+        # What a person gave for a held step could not be read: the participant's no still stands under its key.
+        refused=bool(fact.refused) or (step.refused and step.phase is Phase.HELD),
     )
 
 
