@@ -181,6 +181,7 @@ class Runner:
         owed = due(state, now)
         while (step := self._next_input(run, state, owed)) is not None:
             state, more = advance(state, step, now)
+            self._settle_places(run, state)  # an attempt may be given up at the moment when it could begin again
             if not more:  # what is owed and what fits do not agree: the others go on while this one stands
                 _log.error("run %s is owed something that changes nothing: %s", state.id, type(step).__name__)
                 break
