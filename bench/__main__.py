@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bench import contention, growth, latency, machine, memory, parallel, rebuild, report, startup, straight
+from bench import contention, growth, latency, machine, memory, parallel, parked, rebuild, report, startup, straight
 from bench.process import Failed
 from bench.target import Missing
 
@@ -19,6 +19,7 @@ PARTS = {
     "latency": latency.measure,
     "startup": startup.measure,
     "memory": memory.measure,
+    "parked": parked.measure,
     "rebuild": rebuild.measure,
 }
 BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"

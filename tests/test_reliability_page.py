@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.acceptance.animals import ANIMALS
 from tests.documents import ROOT, document, rows, section, words
+from tests.simulation.faults import ALL
 
 PAGE = document("reliability.md")
 SIMULATION = ROOT / "tests/simulation"
 PROMISES = rows(section(PAGE, "## Promises"))
-simulated = pytest.mark.skipif(not SIMULATION.is_dir(), reason="the simulator is not in this checkout")
 
 
 @cache
@@ -36,7 +37,6 @@ def test_each_invariant_of_a_promise_has_its_sentence_and_each_sentence_a_promis
     assert {name for row in PROMISES for name in re.findall(r"[A-Z]\d+", row[1])} == told
 
 
-@simulated
 def test_the_invariants_are_those_that_are_checked() -> None:
     sources = [path.read_text(encoding="utf-8") for path in SIMULATION.glob("*.py")]
     checked = {name.upper() for source in sources for name in re.findall(r"^def ([a-z]\d+)_", source, re.MULTILINE)}
@@ -44,15 +44,11 @@ def test_the_invariants_are_those_that_are_checked() -> None:
     assert {row[0] for row in rows(section(PAGE, "### Invariants"))} == checked
 
 
-@simulated
 def test_the_faults_are_those_that_strike() -> None:
-    from tests.simulation.faults import ALL  # type: ignore[import-not-found,unused-ignore]
-
     told = [fault for row in rows(section(PAGE, "### Faults")) for fault in words(row[1])]
     assert sorted(told) == sorted(ALL)
 
 
-@simulated
 def test_the_planted_bugs_are_those_of_the_folder() -> None:
     """With what each breaks, and the invariants that have to find it, as its first line says."""
     told = {words(row[0])[0]: (row[1].lower(), row[2]) for row in rows(section(PAGE, "## Planted bugs"))}
@@ -64,7 +60,5 @@ def test_the_planted_bugs_are_those_of_the_folder() -> None:
 
 
 def test_the_zoo_has_as_many_services_as_the_page_says() -> None:
-    from tests.acceptance.animals import ANIMALS
-
     found = re.search(r"<!-- figure: zoo.animals -->(\d+)<!-- /figure -->", PAGE)
     assert found and int(found[1]) == len(ANIMALS)

@@ -116,7 +116,8 @@ PLANS: dict[str, tuple[Ask, str]] = {
     ),
     "unfinished by revision": (
         lambda s: s.count_by_revision(),
-        "CO-ROUTINE (subquery-1); SCAN runs USING COVERING INDEX runs_in_flight; SCAN (subquery-1); USE TEMP B-TREE FOR GROUP BY",
+        "CO-ROUTINE (subquery-1); SCAN runs USING COVERING INDEX runs_in_flight; "
+        "SCAN (subquery-1); USE TEMP B-TREE FOR GROUP BY",
     ),
     "items": (
         lambda s: s.run_rows(having="items"),

@@ -218,6 +218,11 @@ def test_done_with_an_output_that_cannot_be_read_asks_again() -> None:
     ).owes()
 
 
+def test_the_no_of_the_participant_outlives_an_output_that_cannot_be_read() -> None:
+    story = given(ORDER, REFUSED, decides("done", answer={}, error="output n: no such key"), decides("retry"))
+    story.when(begun("ship")).then(fact(StepStarted, attempt=2, key="run-1:ship:call:2"))
+
+
 def test_skip_goes_on_without_the_step_and_nothing_of_it_is_undone() -> None:
     story = given(ORDER, REFUSED).when(decides("skip"))
     story.then(fact(Decided, decision="skip"), StepSkipped(NOW, "ship", "skipped by ann")).owes(Begin("mail", "call"))
