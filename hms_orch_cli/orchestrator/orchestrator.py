@@ -316,7 +316,7 @@ class Orchestrator:
     def _grant(self, saga_id: str, fence: int) -> None:
         """A lock is the run's from now on. Later, not here: whoever gave it back is in the middle of its own turn."""
         self._granting += 1
-        asyncio.get_running_loop().call_soon(self._granted, saga_id, fence)
+        asyncio.get_running_loop().call_soon(self._watched, self._granted, saga_id, fence)
 
     def _granted(self, saga_id: str, fence: int) -> None:
         self._granting -= 1
@@ -340,7 +340,14 @@ class Orchestrator:
                 self.runner.take(load_run(self._reader, self.definitions, row.saga_id))
         if (due_at := self._tables.next_due(now)) is not None:
             delay = min(max(due_at - now, 0) / 1000, LONGEST_TIMER_S)
-            self._parked_timer = asyncio.get_running_loop().call_later(delay, self._wake_parked)
+            self._parked_timer = asyncio.get_running_loop().call_later(delay, self._watched, self._wake_parked)
+
+    def _watched(self, work: Callable[..., None], *about: Any) -> None:
+        """Work that the loop calls: nobody else would hear of what it raises."""
+        try:
+            work(*about)
+        except Exception as error:  # noqa: BLE001  # whatever it is, nothing goes on after it
+            self.fail(error)
 
     def _appended(self, *appended: Awaitable[int]) -> None:
         """Something is on its way into the log that nobody waits for; if it does not arrive, nothing goes on."""

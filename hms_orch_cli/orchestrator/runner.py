@@ -280,7 +280,7 @@ class Runner:
             return
         run.granted[key] = service
         # Later, not here: whoever gave the place back is in the middle of its own turn.
-        asyncio.get_running_loop().call_soon(lambda: self._spawn(run, *self._begin_turn(run, None)))
+        asyncio.get_running_loop().call_soon(self._look, run, None)
 
     def _return_granted(self, run: LiveRun) -> None:
         """A place that came too late: the run has turned back, or ended, meanwhile."""
@@ -336,7 +336,14 @@ class Runner:
     def _ring(self, saga_id: str) -> None:
         run = self.live.get(saga_id)
         if run is not None:
-            self._spawn(run, *self._begin_turn(run, Tick()))
+            self._look(run, Tick())
+
+    def _look(self, run: LiveRun, happened: Input | None) -> None:
+        """A turn that the loop calls for: nobody else would hear of what it raises."""
+        try:
+            self._spawn(run, *self._begin_turn(run, happened))
+        except Exception as error:  # noqa: BLE001  # whatever it is, nothing goes on after it
+            self._on_fatal(error)
 
 
 def _prompt(run: LiveRun, state: Run, step: CompiledStep) -> str | None:

@@ -142,15 +142,20 @@ class Doors:
 
 
 class Wall:
-    """A clock on the wall that a test can put forward between two processes."""
+    """A clock on the wall that a test can stop, and put forward."""
 
     def __init__(self) -> None:
         self._clock = SystemClock()
         self._ahead_ms = 0
+        self._stopped_at: int | None = None
 
     def now_ms(self) -> int:
         """See `ports.Clock.now_ms`."""
-        return self._clock.now_ms() + self._ahead_ms
+        return (self._clock.now_ms() if self._stopped_at is None else self._stopped_at) + self._ahead_ms
+
+    def stop(self) -> None:
+        """From now on time passes only as `forward` says."""
+        self._stopped_at = self._clock.now_ms()
 
     def forward(self, ms: int) -> None:
         """So much time has passed."""

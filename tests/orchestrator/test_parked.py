@@ -126,13 +126,15 @@ TIMED = {
 @pytest.mark.parametrize("up", [True, False], ids=["rings", "rang while nobody was up"])
 async def test_its_time_comes(name: str, up: bool) -> None:
     house = House(TIMED[name], services=Services(behave))
+    house.clock.stop()
     house.publish("e1", "e2")
     await house.run()
     assert house.states() == ["WAITING"] * 2
-    house.clock.forward(HOUR - 30 if up else HOUR + 1)
+    house.clock.forward(HOUR - 30 if up else HOUR)
     process = house.up()
     if up:
         assert process.orchestrator.runner.live == {}
+        house.clock.forward(30)
     await until(lambda: len(house.events("saga.failed")) == (1 if name == "lock" else 2))
     await process.until_idle()
     await process.stop()

@@ -134,6 +134,32 @@ async def test_a_pause_before_a_retry_is_not_idle() -> None:
     assert house.states() == ["COMPLETED"]
 
 
+@pytest.mark.parametrize("where", ["alarm", "grant", "parked"])
+async def test_a_bug_in_what_the_loop_calls_stops_it_too(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run would wait for ever otherwise, and nobody would know why."""
+
+    def bug(*_: object, **__: object) -> None:
+        raise RuntimeError("a bug")
+
+    house = House(content(step("pay"), {"name": "boss", "approval": {"prompt": "?", "ttlMs": 100}}, lock="1"))
+    house.clock.stop()
+    house.publish("e1", "e2")
+    process = house.up()
+    await process.until_idle()
+    if where == "alarm":
+        monkeypatch.setattr(process.orchestrator.runner, "_turn", bug)
+    elif where == "grant":
+        monkeypatch.setattr(process.orchestrator, "_granted", bug)
+    else:
+        await process.stop()
+        process = house.up()
+        monkeypatch.setattr(orchestrator, "load_run", bug)
+    house.clock.forward(100)
+    with pytest.raises(RuntimeError, match="a bug"):
+        await asyncio.wait_for(process.orchestrator.until_failed(), 30)
+    await process.stop()
+
+
 async def test_what_stopped_it_is_raised_even_if_nothing_moves_any_more() -> None:
     house = House(content(step("pay")))
     process = house.up()
