@@ -7,7 +7,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check bench sim mutants clean
 
 demo: $(VENV)/installed
 	$(BIN)/hms-orch demo
@@ -24,6 +24,12 @@ check: $(VENV)/tested
 
 bench: $(VENV)/tested
 	$(BIN)/python -m bench $(ARGS)
+
+sim: $(VENV)/tested
+	$(BIN)/python -m tests.simulation $(ARGS)
+
+mutants: $(VENV)/tested
+	$(BIN)/python -m tests.simulation.mutants $(ARGS)
 
 $(VENV)/installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("hms-orch needs Python 3.11 or later: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'

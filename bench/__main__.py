@@ -7,16 +7,19 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bench import growth, latency, machine, memory, rebuild, report, startup, straight
+from bench import contention, growth, latency, machine, memory, parallel, parked, rebuild, report, startup, straight
 from bench.process import Failed
 from bench.target import Missing
 
 PARTS = {
     "straight": straight.measure,
+    "parallel": parallel.measure,
+    "contention": contention.measure,
     "growth": growth.measure,
     "latency": latency.measure,
     "startup": startup.measure,
     "memory": memory.measure,
+    "parked": parked.measure,
     "rebuild": rebuild.measure,
 }
 BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"

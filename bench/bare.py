@@ -1,7 +1,7 @@
 """The bare loop: the same calls through the same client (pyreqwest on uvloop), storing nothing, signing nothing.
 
 What a durable orchestrator around this client cannot beat. `python -m bench.bare URL RUNS INFLIGHT` prints one line of
-JSON.
+JSON; with `group` as a fourth argument, each run is the four calls of the group, side by side.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from typing import Any
 import orjson
 from pyreqwest.client import ClientBuilder
 
-from bench.saga import STEPS, Step, body, headers, saga_id
+from bench.saga import GROUP, STEPS, Step, body, headers, saga_id
 
 
-async def measure(url: str, runs: int, inflight: int) -> dict[str, float]:
+async def measure(url: str, runs: int, inflight: int, group: bool = False) -> dict[str, float]:
     """Runs `runs` sagas, `inflight` at a time: runs per second, and CPU microseconds per run (all threads)."""
     async with ClientBuilder().no_proxy().follow_redirects(False).build() as client:
 
@@ -31,12 +31,19 @@ async def measure(url: str, runs: int, inflight: int) -> dict[str, float]:
 
         numbers = iter(range(runs))
 
+        async def straight(run: str) -> None:
+            context: dict[str, Any] = {}
+            for step in STEPS:
+                context[step.name] = await call(run, step, context)
+
+        async def side_by_side(run: str) -> None:
+            await asyncio.gather(*(call(run, step, {}) for step in GROUP))
+
+        one = side_by_side if group else straight
+
         async def worker() -> None:
             for number in numbers:
-                run = saga_id(number)
-                context: dict[str, Any] = {}
-                for step in STEPS:
-                    context[step.name] = await call(run, step, context)
+                await one(saga_id(number))
 
         cpu, began = time.process_time(), time.perf_counter()
         await asyncio.gather(*(worker() for _ in range(inflight)))
@@ -47,4 +54,4 @@ async def measure(url: str, runs: int, inflight: int) -> dict[str, float]:
 if __name__ == "__main__":
     import uvloop
 
-    print(json.dumps(uvloop.run(measure(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))))
+    print(json.dumps(uvloop.run(measure(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4:] == ["group"]))))

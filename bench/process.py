@@ -60,7 +60,22 @@ def stop(child: subprocess.Popen[bytes], grace_s: float = 20) -> None:
 
 def rss_mb(pid: int) -> float:
     """Resident memory now, in MB."""
+    return _memory_mb(pid, "VmRSS")
+
+
+def peak_mb(pid: int) -> float:
+    """The most that was ever resident, in MB."""
+    return _memory_mb(pid, "VmHWM")
+
+
+def _memory_mb(pid: int, name: str) -> float:
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
+        if line.startswith(f"{name}:"):
             return int(line.split()[1]) / 1024
     raise Failed(f"process {pid} has no resident memory: it has ended")
+
+
+def cpu_s(pid: int) -> float:
+    """User and system time of a running process so far, all threads, to the kernel's hundredth of a second."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

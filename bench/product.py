@@ -11,19 +11,29 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import orjson
 
 from bench import process
 from bench.process import Ended, Failed
-from bench.saga import DATA, STEPS, TRIGGER, YAML
+from bench.saga import DATA, STEPS, TRIGGER, YAML, Step
 
 BIN = Path(sys.executable).parent
 INFLIGHT = 64
+LOOK_S = 0.005
+
+
+class Up(NamedTuple):
+    """A running `hms-orch up`, and what it took from its start until /readyz answered 200: wall and CPU seconds."""
+
+    pid: int
+    wall_s: float
+    cpu_s: float
 
 
 class Workspace:
@@ -52,8 +62,12 @@ class Workspace:
 
     def publish(self, count: int) -> Ended:
         """Puts `count` events that start a run each into the log, with one command."""
+        return self.publish_each([DATA] * count)
+
+    def publish_each(self, data: Sequence[Mapping[str, Any]]) -> Ended:
+        """The same with the data of each event."""
         lines = self.folder / "events.ndjson"
-        lines.write_bytes((orjson.dumps(DATA) + b"\n") * count)
+        lines.write_bytes(b"".join(orjson.dumps(dict(each)) + b"\n" for each in data))
         return self.bus("publish", TRIGGER, "--lines", f"@{lines}")
 
     def up_until_idle(self) -> Ended:
@@ -61,9 +75,10 @@ class Workspace:
         return self.orch("up", "--until-idle", timeout_s=1800)
 
     @contextmanager
-    def up(self) -> Iterator[subprocess.Popen[bytes]]:
+    def up(self) -> Iterator[Up]:
         """A running `hms-orch up`, ready to take events; stopped at the end."""
         with (self.folder / "up.log").open("wb") as log:
+            began = time.perf_counter()
             child = subprocess.Popen(
                 [BIN / "hms-orch", "up"],
                 cwd=self.folder,
@@ -74,12 +89,12 @@ class Workspace:
             )
             try:
                 self._wait_ready(child)
-                yield child
+                yield Up(child.pid, time.perf_counter() - began, process.cpu_s(child.pid))
             finally:
                 process.stop(child)
 
     def _wait_ready(self, child: subprocess.Popen[bytes]) -> None:
-        for _ in range(300):
+        for _ in range(12_000):
             if child.poll() is not None:
                 break
             connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
@@ -91,7 +106,7 @@ class Workspace:
                 pass
             finally:
                 connection.close()
-            time.sleep(0.1)
+            time.sleep(LOOK_S)
         raise Failed(f"up did not get ready:\n{(self.folder / 'up.log').read_text(errors='replace')[-2000:]}")
 
     def times(self, kind: str) -> list[float]:
@@ -134,8 +149,8 @@ def free_port() -> int:
         return port
 
 
-def expect_calls(counts: Mapping[str, int], runs: int) -> None:
+def expect_calls(counts: Mapping[str, int], runs: int, steps: Sequence[Step] = STEPS) -> None:
     """Raises Failed unless the target has seen each step once for every run, and nothing else."""
-    expected = {step.path: runs for step in STEPS}
+    expected = {step.path: runs for step in steps}
     if dict(counts) != expected:
         raise Failed(f"the target counted {dict(counts)}, expected {expected}")

@@ -49,6 +49,23 @@ retry:
 timeoutMs: 300000
 """
 
+GROUP = (
+    *STEPS,
+    Step("tell_treasury", "payment-svc", "/announce", "/withdraw"),
+)
+"""Four steps that may stand side by side."""
+
+
+def group_yaml(parallel: bool) -> str:
+    """The saga of `GROUP`: its steps side by side, or one after another."""
+    head, _, _ = YAML.partition("steps:\n")
+    steps = "".join(
+        f"{{name: {s.name}, call: {s.service}:{s.path}, compensate: {s.service}:{s.undo}}}, " for s in GROUP
+    )
+    items = f"[{{parallel: true, steps: [{steps}]}}]" if parallel else f"[{steps}]"
+    return f"{head}steps: {items}\nretry: {{attempts: 3, backoffMs: 2000}}\ntimeoutMs: 300000\n"
+
+
 TOKEN = "Bearer " + "x" * 470
 """As long as a signed token, but made once: the loops beside the product sign nothing."""
 

@@ -59,7 +59,8 @@ class Webhook:
         self._look.set()
 
     def start(self) -> None:
-        """Begins to tell."""
+        """Begins to tell. Where it begins is kept at once: what is queued before the first delivery is told too."""
+        self._moved(self._position)
         self._work = asyncio.get_running_loop().create_task(self._follow())
 
     async def stop(self) -> None:

@@ -13,11 +13,13 @@ from hms_orch_cli.application.deploy import deploy_append
 from hms_orch_cli.event_store.memory import MemoryStore
 from hms_orch_cli.orchestrator.definition_pause import pause_append, resume_append
 from hms_orch_cli.orchestrator.watch import decision_of
-from hms_orch_cli.ports import Append
+from hms_orch_cli.ports import Append, Event
+from hms_orch_cli.saga.attention import DECISIONS
 from hms_orch_cli.saga.encoding import from_data, to_data
 from hms_orch_cli.saga.event_types import DEPLOYED, HELD_BACK, LET_GO, RUN_FACTS, UNDEPLOYED
 from hms_orch_cli.views.questions import Questions
-from tests.documents import ROOT, document, rows, section, words
+from hms_orch_cli.webhook import _document
+from tests.documents import ROOT, document, marked, rows, section, words
 
 EVENTS = document("events.md")
 EXAMPLES = {
@@ -80,6 +82,24 @@ def written(append: Append) -> tuple[str, str, dict[str, Any]]:
     return append.stream, event.type, json.loads(event.data or "")
 
 
+def test_the_operations_page_tells_of_every_decision_and_what_follows() -> None:
+    """One table has the kinds of items with their decisions, the other has a row for each of these."""
+    told = rows(section(document("operations.md"), "## People: the HITL queue"))
+    consequences = [(words(row[0])[0], words(row[1])[0]) for row in told if re.fullmatch(r"`[a-z]+`", row[1])]
+    kinds = {words(row[0])[0]: tuple(words(row[2])) for row in told if not re.fullmatch(r"`[a-z]+`", row[1])}
+    assert kinds == DECISIONS
+    assert consequences == [(kind, decision) for kind, decisions in DECISIONS.items() for decision in decisions]
+
+
+def test_the_example_of_the_webhook_is_what_it_posts() -> None:
+    told = json.loads(marked(document("operations.md"), "example: webhook"))
+    attributes = (told[name] for name in ("id", "source", "type", "time"))
+    event = Event(9, "run/r", 5, *attributes, json.dumps(told["data"]), None, None, None, None, b"")
+    assert json.loads(_document(event)) == told
+    fact = from_data(told["type"], told["data"], 0)
+    assert to_data(fact, told["data"]["sagaId"], told["data"]["saga"]) == told["data"]
+
+
 def test_every_dependency_has_its_reason() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     needed = {re.split(r"[<>=!~;\[ ]", wanted, maxsplit=1)[0] for wanted in project["dependencies"]}
@@ -113,6 +133,11 @@ def test_the_files_that_the_rooms_name_exist() -> None:
         for file in words(about):
             if file.endswith(".py"):
                 assert any((ROOT / "hms_orch_cli" / name / file).is_file() for name in words(room)), file
+
+
+def test_every_file_of_the_middle_has_its_line() -> None:
+    told = [word for row in rows(section(document("architecture.md"), "## Inside saga")) for word in words(row[0])]
+    assert sorted(told) == sorted({path.name for path in (ROOT / "hms_orch_cli/saga").glob("*.py")} - {"__init__.py"})
 
 
 def test_the_metrics_page_names_every_metric() -> None:

@@ -203,7 +203,8 @@ def _decision(run: LiveRun, wish: Decide, output: Any) -> Decide:
             f"the output is too large for the log: it keeps {KEPT_BYTES} bytes",
             "give what later steps read, and no more",
         )
-    return wish._replace(answer=kept, output=mapping, summary=summary)
+    given = None if output is MISSING else kept
+    return wish._replace(given=given, answer=kept, output=mapping, summary=summary)
 
 
 def _canonical(told: str) -> str:

@@ -182,14 +182,14 @@ def questions_of(reader: Reader) -> Questions:
     return questions
 
 
-def _having(reader: Reader, what: Literal["items", "lock"], fits: Callable[[RunRow], bool]) -> list[RunRow]:
+def _having(reader: Reader, what: Literal["items", "lock"], fits: Callable[[RunRow], bool]) -> Iterator[RunRow]:
+    """A page at a time: there may be a hundred thousand."""
     fresh = _fresh_rows(reader)
-    rows: list[RunRow] = []
+    yield from filter(fits, fresh.values())
     before: str | None = None
     while page := reader.run_rows(unfinished=True, having=what, before=before, limit=PAGE):
-        rows += [row for row in page if row.saga_id not in fresh]
+        yield from (row for row in page if row.saga_id not in fresh)
         before = page[-1].saga_id
-    return [*rows, *filter(fits, fresh.values())]
 
 
 def _tail(reader: Reader) -> Iterator[Event]:

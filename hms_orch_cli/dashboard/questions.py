@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,8 +15,8 @@ from hms_orch_cli.dashboard.wishes import needed, wish_of
 
 
 async def list_items(office: Office, _request: Request) -> Response:
-    """The open items, the oldest first."""
-    return Json({"items": office.items()})
+    """The open items, the oldest first. There may be a hundred thousand: nobody waits for them but who asked."""
+    return await asyncio.to_thread(lambda: Json({"items": office.items()}))
 
 
 async def one_item(office: Office, request: Request) -> Response:
@@ -33,8 +35,8 @@ async def decide(office: Office, request: Request) -> Response:
 
 
 async def list_locks(office: Office, _request: Request) -> Response:
-    """Every lock with its holder and who stands in line."""
-    return Json({"locks": office.locks()})
+    """Every lock with its holder and who stands in line, which may be as long."""
+    return await asyncio.to_thread(lambda: Json({"locks": office.locks()}))
 
 
 async def release(office: Office, request: Request) -> Response:

@@ -52,7 +52,9 @@ DERIVED: Final = (
     "CREATE INDEX IF NOT EXISTS runs_by_saga ON runs (saga, saga_id)",
     "CREATE INDEX IF NOT EXISTS runs_by_state ON runs (state, saga_id)",
     "CREATE INDEX IF NOT EXISTS runs_by_event ON runs (event_seq)",
-    "CREATE INDEX IF NOT EXISTS runs_unfinished ON runs (saga_id, saga, state) WHERE ended_at IS NULL",
+    "CREATE INDEX IF NOT EXISTS runs_unfinished ON runs (saga_id) WHERE ended_at IS NULL",
+    # With ended_at, which the condition tells already: SQLite looks into each row for it otherwise, ten times as long.
+    "CREATE INDEX IF NOT EXISTS runs_in_flight ON runs (saga, state, revision, ended_at) WHERE ended_at IS NULL",
     "CREATE INDEX IF NOT EXISTS runs_moving ON runs (saga_id) WHERE ended_at IS NULL AND parked = 0",
     """CREATE INDEX IF NOT EXISTS runs_parked ON runs (due_at, saga_id)
         WHERE ended_at IS NULL AND parked = 1 AND due_at IS NOT NULL""",
@@ -65,8 +67,8 @@ DERIVED: Final = (
 pays for each index that it is in; a run that goes straight through is in the partial ones for a moment or never."""
 
 DERIVED_NAMES: Final = (
-    *("runs", "runs_by_saga", "runs_by_state", "runs_by_event", "runs_unfinished", "runs_moving", "runs_parked"),
-    *("runs_with_items", "runs_with_lock", "runs_awaiting", "marks"),
+    *("runs", "runs_by_saga", "runs_by_state", "runs_by_event", "runs_unfinished", "runs_in_flight", "runs_moving"),
+    *("runs_parked", "runs_with_items", "runs_with_lock", "runs_awaiting", "marks"),
 )
 
 MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
@@ -134,11 +136,11 @@ MARK: Final = "SELECT value FROM marks WHERE name = ?"
 SET_MARK: Final = "INSERT OR REPLACE INTO marks (name, value) VALUES (?, ?)"
 RUN: Final = f"SELECT {RUN_COLUMNS} FROM runs WHERE saga_id = ?"  # noqa: S608
 COUNT_BY_STATE: Final = (
-    "SELECT saga, state, count(*) FROM runs INDEXED BY runs_unfinished WHERE ended_at IS NULL GROUP BY saga, state"
+    "SELECT saga, state, count(*) FROM runs INDEXED BY runs_in_flight WHERE ended_at IS NULL GROUP BY saga, state"
 )
 COUNT_BY_REVISION: Final = (
-    "SELECT saga, revision, count(*) FROM runs INDEXED BY runs_unfinished WHERE ended_at IS NULL "
-    "GROUP BY saga, revision"
+    "SELECT saga, revision, sum(runs) FROM (SELECT saga, revision, count(*) AS runs FROM runs INDEXED BY "
+    "runs_in_flight WHERE ended_at IS NULL GROUP BY saga, state, revision) GROUP BY saga, revision"
 )
 NEXT_DUE: Final = (
     "SELECT min(due_at) FROM runs INDEXED BY runs_parked WHERE ended_at IS NULL AND parked = 1 AND due_at > ?"

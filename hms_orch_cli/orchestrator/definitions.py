@@ -40,6 +40,7 @@ class Definitions:
         self._sagas: dict[str, Saga] = {}
         self._compiled: dict[str, CompiledSaga] = {}
         self._by_type: dict[str, list[CompiledSaga]] | None = None
+        self._to_runs = False
 
     def apply(self, event: Event) -> None:
         """Folds one event; other types are passed over."""
@@ -105,13 +106,14 @@ class Definitions:
                 compiled = self.compiled(saga_id, revision)
                 for trigger in compiled.saga.triggers:
                     self._by_type.setdefault(trigger, []).append(compiled)
+            self._to_runs = any(kind.startswith(RESERVED) for kind in self._by_type)
         return self._by_type.get(event_type, [])
 
     @property
     def listens_to_runs(self) -> bool:
         """Whether some definition is triggered by what the orchestrator itself records."""
         self.listening("")
-        return any(kind.startswith(RESERVED) for kind in self._by_type or ())
+        return self._to_runs
 
     def saga(self, saga_id: str, revision: str) -> Saga:
         """One revision of a definition. Raises NotFound."""

@@ -50,7 +50,6 @@ class Dispatcher:
         *,
         exists: Callable[[str], bool],
         offer: Callable[[str, Event], None],
-        too_deep: Callable[[str, str], None],
         looked_to: int,
     ) -> None:
         self._store = store
@@ -62,7 +61,6 @@ class Dispatcher:
         self._clock = clock
         self._exists = exists
         self._offer = offer
-        self._too_deep = too_deep
         self._looked_to = looked_to
         self._look = asyncio.Event()
         self._page: deque[Event] = deque()
@@ -174,12 +172,11 @@ class Dispatcher:
         if depth > MOST_DEPTH:
             if event.type != TYPES[Skipped]:  # a chain that ends is on record once; what hears of that adds nothing
                 reason = f"{depth} sagas in a chain led here; more than {MOST_DEPTH} are taken for a loop"
-                self._runner.refuse(run, Skipped(now, revision, source, reason))
-                self._too_deep(compiled.saga.id, reason)
+                self._runner.refuse(run, Skipped(now, revision, source, reason, "depth"))
         elif failed:
             self._runner.refuse(run, FilterFailed(now, revision, source, failed))
         elif taken := self._taken(compiled, saga_id, event):
-            self._runner.refuse(run, Skipped(now, revision, source, taken))
+            self._runner.refuse(run, Skipped(now, revision, source, taken, "lock"))
         else:
             self._runner.take(run, Trigger(source, depth))
 

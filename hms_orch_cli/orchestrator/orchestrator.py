@@ -58,6 +58,9 @@ PAGE = 1_000
 LONGEST_TIMER_S = 86_400.0
 """Seconds after which an alarm looks at the tables again, whatever they say."""
 
+_ASKED_ABOUT = (Status.FAILED, Status.SKIPPED)
+"""Ends of runs after which a person may have to look at the definition."""
+
 
 class Orchestrator:
     """Runs sagas until it is stopped, or idle. Everything it knows it has read from the log."""
@@ -114,7 +117,6 @@ class Orchestrator:
             self._clock,
             exists=self.exists,
             offer=self._offer,
-            too_deep=lambda saga, reason: self._appended(self.watch.too_deep(saga, reason)),
             looked_to=head,  # the mark of how far the log was dispatched may be of any earlier moment
         )
         self._dispatcher = dispatcher
@@ -128,7 +130,7 @@ class Orchestrator:
             if row.saga_id not in tail:
                 self.runner.take(load_run(self._reader, self.definitions, row.saga_id))
         for saga, threshold in self._thresholds().items():
-            self._appended(self.watch.failed(saga, threshold))
+            self._appended(*self.watch.look(saga, threshold))
         for pause in self.definitions.pauses_over(self.projection.dispatched):
             dispatcher.catch_up(pause)
         self._wake_parked()
@@ -144,8 +146,8 @@ class Orchestrator:
         """See `ports.Observer.on_facts`: what a run records may start another one, or be what one waits for."""
         if self.definitions.listens_to_runs or self.waits.listeners.to_runs:
             self.wake()
-        if run.status is Status.FAILED:
-            self._appended(self.watch.failed(run.saga.id, run.saga.hitl_after))
+        if run.status in _ASKED_ABOUT and self.failure is None:  # else what counts may not be in the log
+            self._appended(*self.watch.look(run.saga.id, run.saga.hitl_after))
 
     def run(self, saga_id: str) -> LiveRun:
         """A run as it stands now. Raises NotFound."""
@@ -163,7 +165,8 @@ class Orchestrator:
         for nothing, or was given up meanwhile; a second report changes nothing. Raises NotFound."""
         run = self.run(saga_id)
         progress = run.progress(step, op)
-        if progress.phase in (Phase.RUNNING, Phase.ACCEPTED, Phase.RETRYING):
+        open_ = progress.phase in (Phase.RUNNING, Phase.ACCEPTED, Phase.RETRYING)
+        if open_ and not run.state.status.ended:
             compiled = run.compiled.steps[step]
             told = answered(run.state, run.trigger, compiled, op, progress.attempt, verdict, answer)
             await self.runner.tell(run, told._replace(reported=True))
@@ -300,10 +303,14 @@ class Orchestrator:
 
     def _thresholds(self) -> dict[str, int]:
         """Definitions with failed runs in a row, and how many of those make a question."""
-        current = self.definitions.current
+        head = self._reader.last_seq()  # how far definitions were dispatched lags behind what their runs recorded
+        held = {
+            saga: self.definitions.compiled_at(saga, head)
+            for saga in (*self.projection.questions.in_a_row, *self.projection.questions.too_deep)
+        }
         return {
-            saga: self.definitions.saga(saga, current[saga]).hitl_after if saga in current else DEFAULT_HITL_AFTER
-            for saga in self.projection.questions.in_a_row
+            saga: DEFAULT_HITL_AFTER if compiled is None else compiled.saga.hitl_after
+            for saga, compiled in held.items()
         }
 
     def _grant(self, saga_id: str, fence: int) -> None:
@@ -335,10 +342,10 @@ class Orchestrator:
             delay = min(max(due_at - now, 0) / 1000, LONGEST_TIMER_S)
             self._parked_timer = asyncio.get_running_loop().call_later(delay, self._wake_parked)
 
-    def _appended(self, appended: Awaitable[int] | None) -> None:
+    def _appended(self, *appended: Awaitable[int]) -> None:
         """Something is on its way into the log that nobody waits for; if it does not arrive, nothing goes on."""
-        if appended is not None:
-            asyncio.ensure_future(appended).add_done_callback(self._asked)
+        for each in appended:
+            asyncio.ensure_future(each).add_done_callback(self._asked)
 
     def _arm_flush(self) -> None:
         if self._flush_timer is None:

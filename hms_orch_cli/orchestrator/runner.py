@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeGuard
+from typing import Final, TypeGuard
 
 import orjson
 
@@ -40,6 +40,10 @@ from hms_orch_cli.saga.waiting import has_heard
 from hms_orch_cli.views.runs import waits_for_others
 
 _log = logging.getLogger(__name__)
+
+_ACTS: Final = (Send, Poll, Check)
+_ASKS: Final = (Acquire, Listen, Expire)
+"""Tuples, as `A | B` would be made anew at each of the many times a run is asked what it owes."""
 
 
 class Runner:
@@ -181,6 +185,7 @@ class Runner:
         owed = due(state, now)
         while (step := self._next_input(run, state, owed)) is not None:
             state, more = advance(state, step, now)
+            self._settle_places(run, state)  # an attempt may be given up at the moment when it could begin again
             if not more:  # what is owed and what fits do not agree: the others go on while this one stands
                 _log.error("run %s is owed something that changes nothing: %s", state.id, type(step).__name__)
                 break
@@ -195,7 +200,7 @@ class Runner:
         for command in owed:
             if isinstance(command, Wake):
                 wake_at = command.at if wake_at is None else min(wake_at, command.at)
-            elif isinstance(command, Send | Poll | Check):
+            elif isinstance(command, _ACTS):
                 name = _name(command)
                 if name not in run.acting and not self._stopping:
                     run.acting.add(name)
@@ -208,10 +213,10 @@ class Runner:
 
     def _next_input(self, run: LiveRun, state: Run, owed: list[Command]) -> Input | None:
         """The next thing that can begin: an attempt that is owed, or one that was cut off; or that a wait ends."""
-        if self._stopping or state.paused:
+        if self._stopping:
             return None
         for command in owed:
-            if isinstance(command, Acquire | Listen | Expire):
+            if isinstance(command, _ASKS):
                 if (answer := self._waits.answer(run, state, command)) is not None:
                     return answer
                 continue

@@ -30,17 +30,17 @@ class Watch:
         self._projection = projection
         self._clock = clock
 
-    def failed(self, saga: str, threshold: int) -> Awaitable[int] | None:
-        """A run of the definition has failed: the item is on its way into the log if it is time to ask."""
+    def look(self, saga: str, threshold: int) -> list[Awaitable[int]]:
+        """The items that the definition lacks are on their way into the log: `threshold` failed runs in a row make
+        one, and so does a chain that was cut; each stands for all that follow until it is decided."""
         questions = self._projection.questions
+        found = []
         in_a_row = questions.in_a_row.get(saga, 0)
-        if in_a_row < threshold or not questions.missing(saga, "failures"):
-            return None
-        return self._queue(saga, "failures", f"{in_a_row} runs in a row have failed")
-
-    def too_deep(self, saga: str, reason: str) -> Awaitable[int] | None:
-        """A chain of sagas was cut: one item stands for all that follow."""
-        return self._queue(saga, "depth", reason) if self._projection.questions.missing(saga, "depth") else None
+        if in_a_row >= threshold and questions.missing(saga, "failures"):
+            found.append(self._queue(saga, "failures", f"{in_a_row} runs in a row have failed"))
+        if saga in questions.too_deep and questions.missing(saga, "depth"):
+            found.append(self._queue(saga, "depth", questions.too_deep[saga]))
+        return found
 
     def decide(self, item: str, decision: str, actor: str, note: str) -> Awaitable[int]:
         """A person has looked at it. Raises NotAllowed."""

@@ -31,6 +31,8 @@ def on_answer(run: Run, happened: Answered, now: int) -> list[RunFact]:
     before = run.progress(happened.step, happened.op)
     if before.phase not in (_OPEN_TO_REPORTS if happened.reported else _OPEN) or before.attempt != happened.attempt:
         return []  # late: another attempt has taken its place, or its outcome is decided
+    if before.phase is Phase.RETRYING and happened.verdict not in (Verdict.SUCCESS, Verdict.FAILED):
+        return []  # a report that settles nothing: the next attempt comes anyway
     step = run.saga.steps[happened.step]
     if happened.verdict in (Verdict.IN_PROGRESS, Verdict.AGAIN):
         if happened.op == "call" and hurries(run, step.name):

@@ -31,12 +31,13 @@ class Started(NamedTuple):
 
 
 class Skipped(NamedTuple):
-    """No run, on purpose: the chain of sagas is too deep, or a lock says skip."""
+    """No run, on purpose: the chain of sagas is too deep (`cause` depth), or a lock says skip (lock)."""
 
     at: int
     revision: str
     event: EventRef
     reason: str
+    cause: str | None = None
 
 
 class FilterFailed(NamedTuple):

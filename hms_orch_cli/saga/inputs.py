@@ -160,13 +160,14 @@ class Redrive(NamedTuple):
 
 
 class Decide(NamedTuple):
-    """A person decides an item. `answer` is what `--output` gave, or what the decision itself says; `output` and
-    `summary` are the file's mapping of it, `error` says that it failed."""
+    """A person decides an item. `given` is what `--output` gave, `answer` that or what the decision itself says;
+    `output` and `summary` are the file's mapping of it, `error` says that it failed."""
 
     item: str
     decision: str
     actor: str
     note: str
+    given: Any = None
     answer: Any = None
     output: dict[str, Any] | None = None
     summary: str | None = None

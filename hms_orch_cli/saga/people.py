@@ -112,16 +112,11 @@ def on_decide(run: Run, happened: Decide, now: int) -> list[RunFact]:
     """A decision, and what it means for the step or the run."""
     item = run.items[happened.item]
     decided = Decided(
-        now, item.id, item.kind, happened.decision, happened.actor, happened.note[:REASON_LIMIT], _given(happened)
+        now, item.id, item.kind, happened.decision, happened.actor, happened.note[:REASON_LIMIT], happened.given
     )
     step = run.saga.steps[item.step]
     after = evolve(run, decided)
     return [decided, *_consequence(after, step, happened, now)]
-
-
-def _given(happened: Decide) -> object:
-    """What the person gave besides the decision; an approval's own words are told by the decision already."""
-    return happened.answer if happened.decision in ("done", "approve") else None
 
 
 def _consequence(run: Run, step: Step, happened: Decide, now: int) -> list[RunFact]:

@@ -10,14 +10,14 @@ from typing import Any, Final, NamedTuple
 
 from hms_orch_cli.saga.attention import DECISIONS, REASON_LIMIT
 from hms_orch_cli.saga.event_types import TYPES
-from hms_orch_cli.saga.events import Completed, Failed, RunFact
+from hms_orch_cli.saga.events import Completed, Failed, RunFact, Skipped
 
 STREAM: Final = "hitl/"
 """What the streams of these items begin with."""
 
 QUEUED: Final = "hitl.queued"
 
-ENDS: Final = (TYPES[Completed], TYPES[Failed])
+ENDS: Final = (TYPES[Completed], TYPES[Failed], TYPES[Skipped])
 """The facts of runs that count."""
 
 
@@ -37,19 +37,23 @@ class Questions:
     def __init__(self) -> None:
         self.in_a_row: dict[str, int] = {}
         """definition -> failed runs since the last that completed, or since a person was asked"""
+        self.too_deep: dict[str, str] = {}
+        """definition -> why its last chain was cut, until a person has looked at it"""
         self.open: dict[str, Question] = {}
         self.asked: dict[str, int] = {}
         """definition -> version of its stream"""
         self._items: dict[str, int] = {}
 
     def add(self, saga: str, fact: RunFact) -> None:
-        """Counts the end of a run. One that only found its lock taken says nothing about the definition."""
+        """Takes in the end of a run. One that only found its lock taken says nothing about the definition."""
         kind = type(fact)
         if kind is Failed:
             if fact.cause != "lock":  # type: ignore[union-attr]  # a Failed has one
                 self.in_a_row[saga] = self.in_a_row.get(saga, 0) + 1
         elif kind is Completed:
             self.in_a_row.pop(saga, None)
+        elif kind is Skipped and fact.cause == "depth":  # type: ignore[union-attr]  # a Skipped has both
+            self.too_deep[saga] = fact.reason  # type: ignore[union-attr]
 
     def add_event(self, kind: str, time: str, data: Mapping[str, Any]) -> None:
         """Folds an event of a stream `hitl/<saga>`."""
@@ -60,8 +64,7 @@ class Questions:
             self._items[saga] = self._items.get(saga, 0) + 1
         else:
             self.open.pop(data["id"], None)
-            if data["kind"] == "failures":
-                self.in_a_row.pop(saga, None)
+            (self.in_a_row if data["kind"] == "failures" else self.too_deep).pop(saga, None)
 
     def missing(self, saga: str, kind: str) -> bool:
         """Whether no item of this kind is open for the definition."""
@@ -77,6 +80,7 @@ class Questions:
         """As plain JSON values."""
         return {
             "inARow": self.in_a_row,
+            "tooDeep": self.too_deep,
             "open": [list(item) for item in self.open.values()],
             "asked": self.asked,
             "items": self._items,
@@ -87,6 +91,7 @@ class Questions:
         """What `to_json` wrote."""
         questions = cls()
         questions.in_a_row = dict(written["inARow"])
+        questions.too_deep = dict(written["tooDeep"])
         questions.open = {item[0]: Question(*item) for item in written["open"]}
         questions.asked = dict(written["asked"])
         questions._items = dict(written["items"])

@@ -16,10 +16,10 @@ PATIENCE_S = 30
 class Services:
     """Like `FakeService`, for code that is not asynchronous. A path without a script is answered 200 and `{}`."""
 
-    def __init__(self) -> None:
+    def __init__(self, behave: Callable[[Recorded], Reply] | None = None) -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="participants")
-        self._service = FakeService()
+        self._service = FakeService(behave=behave)
 
     def __enter__(self) -> Self:
         self._thread.start()

@@ -110,9 +110,14 @@ PLANS: dict[str, tuple[Ask, str]] = {
         lambda s: s.oldest_run("items"),
         "SCAN runs USING INDEX runs_with_items",
     ),
+    "unfinished by state": (
+        lambda s: s.count_by_state(),
+        "SCAN runs USING COVERING INDEX runs_in_flight",
+    ),
     "unfinished by revision": (
         lambda s: s.count_by_revision(),
-        "SCAN runs USING INDEX runs_unfinished; USE TEMP B-TREE FOR GROUP BY",
+        "CO-ROUTINE (subquery-1); SCAN runs USING COVERING INDEX runs_in_flight; "
+        "SCAN (subquery-1); USE TEMP B-TREE FOR GROUP BY",
     ),
     "items": (
         lambda s: s.run_rows(having="items"),

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
 import orjson
 
+from hms_orch_cli.application.alone import Alone, drive
 from hms_orch_cli.application.clock import SystemClock
 from hms_orch_cli.application.deploy import deploy_append, standing, undeploy_append
+from hms_orch_cli.application.operations import Operations
+from hms_orch_cli.application.overview import list_runs
 from hms_orch_cli.application.publish import publish, publish_live
 from hms_orch_cli.application.replay import Rebuilt, differences
 from hms_orch_cli.errors import StoreFailed
@@ -33,6 +36,7 @@ EAGER = {"retry": {"attempts": 3, "backoffMs": 0, "jitter": 0}}
 CEL = CelExpressions()
 
 Behaviour = Callable[[CallRequest], Answer | Awaitable[Answer]]
+Wish = Callable[[Operations], Coroutine[Any, Any, Any]]
 
 
 def ok(body: Any = None) -> Answer:
@@ -118,6 +122,41 @@ class Mains:
         return getattr(self.store, name)
 
 
+class Doors:
+    """Calls about an event wait at a door of that event's id until it is opened, and are answered by `behave` then.
+    Which events have a door says the test."""
+
+    def __init__(self, *shut: str, behave: Callable[[CallRequest], Answer] = lambda request: ok()) -> None:
+        self._doors = {name: asyncio.Event() for name in shut}
+        self.behave = behave
+
+    async def __call__(self, request: CallRequest) -> Answer:
+        if (door := self._doors.get(event_id(request))) is not None:
+            await door.wait()
+        return self.behave(request)
+
+    def open(self, *names: str) -> None:
+        """Lets these through from now on, all of them if none is named."""
+        for name in names or self._doors:
+            self._doors[name].set()
+
+
+class Wall:
+    """A clock on the wall that a test can put forward between two processes."""
+
+    def __init__(self) -> None:
+        self._clock = SystemClock()
+        self._ahead_ms = 0
+
+    def now_ms(self) -> int:
+        """See `ports.Clock.now_ms`."""
+        return self._clock.now_ms() + self._ahead_ms
+
+    def forward(self, ms: int) -> None:
+        """So much time has passed."""
+        self._ahead_ms += ms
+
+
 class Heard:
     """An observer that keeps what it hears."""
 
@@ -136,6 +175,7 @@ class House:
         self.store = MemoryStore()
         self.services = services or Services()
         self.heard = Heard()
+        self.clock = Wall()
         for each in contents:
             self.deploy(each)
 
@@ -156,6 +196,11 @@ class House:
         """Events from outside, one for each id."""
         publish(self.store, [event(each, **members) for each in ids])
 
+    def ask(self, wish: Wish) -> Any:
+        """What a person wants, by a command that holds the store alone."""
+        now = self.clock.now_ms
+        return drive(wish(Operations(Alone(self.store, lambda: CEL, now), self.store, now)))
+
     # -- up
 
     def up(self, *, mains: Mains | None = None, calls: int = 64, calls_per_service: int = 64, **keys: Any) -> Process:
@@ -172,8 +217,8 @@ class House:
     # -- what came of it
 
     def rows(self) -> list[RunRow]:
-        """The run list, oldest first."""
-        return self.store.run_rows(limit=10_000)[::-1]
+        """The run list, oldest first, as of the last event."""
+        return list_runs(self.store, limit=10_000)[::-1]
 
     def states(self) -> list[str]:
         """States of the runs, oldest first."""
@@ -187,6 +232,16 @@ class House:
         """The facts of all runs in the order of the log."""
         of_runs = (e for e in self.store.scan() if e.type in RUN_FACTS and e.stream.startswith("run/"))
         return [e for e in of_runs if kind in (None, e.type)]
+
+    def told(self, kind: str, saga_id: str | None = None) -> list[dict[str, Any]]:
+        """What the facts of one type say, those of one run or of all."""
+        return [
+            orjson.loads(e.data or "{}") for e in self.events(kind) if saga_id in (None, e.stream.removeprefix("run/"))
+        ]
+
+    def ids(self) -> list[str]:
+        """Ids of the runs in the order of their events."""
+        return [row.saga_id for row in self.rows()]
 
     def kinds(self) -> list[str]:
         """Types of the facts, without `saga.`."""
@@ -212,7 +267,7 @@ class Process:
             house.store,
             house.services,
             CEL,
-            clock or SystemClock(),
+            clock or house.clock,
             RequestWriter(lambda *named: f"http://here/v1/callbacks/{':'.join(named)}", lambda name: f"secret {name}"),
             [house.heard],
             calls=calls,
@@ -224,6 +279,15 @@ class Process:
         """Events while it is up."""
         await publish_live(self.journal, self.house.store, [event(each, **members) for each in ids])
         self.orchestrator.wake()
+
+    @property
+    def ask(self) -> Operations:
+        """What a person wants, while it is up."""
+        return Operations(self.orchestrator, self.house.store, self.house.clock.now_ms)
+
+    def is_live(self, saga_id: str) -> bool:
+        """Whether the run is in memory."""
+        return saga_id in self.orchestrator.runner.live
 
     async def until_idle(self) -> None:
         """Until nothing moves any more by itself."""
@@ -254,6 +318,11 @@ def event(name: str, kind: str = TYPE, data: Any = None, **members: Any) -> NewE
     """An event from outside."""
     text = None if data is None else orjson.dumps(data).decode()
     return NewEvent(name, "tests", kind, "2027-01-15T08:00:00.000Z", text, **members)
+
+
+def event_id(request: CallRequest) -> str:
+    """The id of the event that started the run which calls."""
+    return str(orjson.loads(request.body or b'{"event": {"id": ""}}')["event"]["id"])
 
 
 async def until(condition: Callable[[], object]) -> None:

@@ -205,3 +205,22 @@ async def test_a_slow_service_does_not_hold_up_the_others() -> None:
     await process.until_idle()
     await process.stop()
     assert house.states().count("COMPLETED") == 6
+
+
+async def test_an_attempt_that_is_given_up_when_it_could_begin_again_gives_its_place_to_the_undo() -> None:
+    """Cut off, and the run has turned back meanwhile: its undo needs the one place that there is."""
+    house = House(content(step("pay")))
+    house.publish("e1")
+    process = house.up(calls=1)
+    never: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+    house.services.behave = lambda request: never
+    await until(lambda: house.services.calls)
+    (saga_id,) = process.orchestrator.runner.live
+    await process.orchestrator.tell(process.orchestrator.run(saga_id), Cancel("ann"))
+    process.mains.die()
+    never.cancel()
+    await process.stop()
+    house.services.behave = lambda request: ok()
+    await house.run(calls=1)
+    assert house.states() == ["CANCELLED"]
+    house.prove()

@@ -212,14 +212,22 @@ ACTS: dict[str, Callable[[Wire], Awaitable[None]]] = {
 
 
 class FakeService:
-    """See the head of this file. A path without a script is answered 200 and `{}`."""
+    """See the head of this file. A path without a script is answered 200 and `{}`; `behave` takes the place of all
+    scripts."""
 
-    def __init__(self, *, port: int = 0, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        port: int = 0,
+        tls: ssl.SSLContext | None = None,
+        behave: Callable[[Recorded], Reply] | None = None,
+    ) -> None:
         self.requests: list[Recorded] = []
         self.sent_bytes = 0
         self.connections = 0
         self.port = port
         self._tls = tls
+        self._behave = behave
         self._script: dict[str, list[Reply]] = {}
         self._gates: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self._came = asyncio.Condition()
@@ -284,9 +292,8 @@ class FakeService:
 
     async def _answer(self, wire: Wire, request: Recorded) -> bool:
         """Whether the connection stays open."""
-        replies = self._script.get(request.path.partition("?")[0]) or [Reply(json={})]
-        reply = replies.pop(0) if len(replies) > 1 else replies[0]
         self.requests.append(request)
+        reply = self._behave(request) if self._behave is not None else self._scripted(request)
         async with self._came:
             self._came.notify_all()
         if reply.hold:
@@ -296,6 +303,10 @@ class FakeService:
             return False
         await wire.send(_message(reply) + reply.surplus.encode())
         return not reply.close
+
+    def _scripted(self, request: Recorded) -> Reply:
+        replies = self._script.get(request.path.partition("?")[0]) or [Reply(json={})]
+        return replies.pop(0) if len(replies) > 1 else replies[0]
 
     def _control(self, request: Recorded) -> Reply:
         verb, _, rest = request.path[2:].partition("/")

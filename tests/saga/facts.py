@@ -45,7 +45,7 @@ ANSWER = {"id": 1, "parts": [1, 2.5, None, True, "ü"]}
 
 SAMPLES: list[RunFact] = [
     Started(AT, "r" * 64, REF, 2, "run-0"),
-    Skipped(AT, "r" * 64, REF, "11 sagas in a chain"),
+    Skipped(AT, "r" * 64, REF, "11 sagas in a chain", "depth"),
     FilterFailed(AT, "r" * 64, REF, "no such key"),
     LockQueued(AT, '"p-1"', "run-0"),
     LockAcquired(AT, '"p-1"', 8, 40),

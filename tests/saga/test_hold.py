@@ -202,7 +202,9 @@ def test_a_step_that_never_began_does_not_begin_after_the_turn_back() -> None:
 
 
 def test_done_takes_what_the_person_gives_as_the_answer() -> None:
-    story = given(ORDER, REFUSED).when(decides("done", answer={"id": 9}, output={"n": 9}, summary="by hand"))
+    story = given(ORDER, REFUSED).when(
+        decides("done", given={"id": 9}, answer={"id": 9}, output={"n": 9}, summary="by hand")
+    )
     story.then(
         Decided(NOW, "run-1.1", "hold", "done", "ann", "by phone", {"id": 9}),
         StepSucceeded(NOW, "ship", 1, None, {"id": 9}, {"n": 9}, "by hand"),
@@ -216,6 +218,11 @@ def test_done_with_an_output_that_cannot_be_read_asks_again() -> None:
         fact(StepHeld, undo=True, reason="output n: no such key"),
         fact(Queued, id="run-1.2", kind="hold"),
     ).owes()
+
+
+def test_the_no_of_the_participant_outlives_an_output_that_cannot_be_read() -> None:
+    story = given(ORDER, REFUSED, decides("done", answer={}, error="output n: no such key"), decides("retry"))
+    story.when(begun("ship")).then(fact(StepStarted, attempt=2, key="run-1:ship:call:2"))
 
 
 def test_skip_goes_on_without_the_step_and_nothing_of_it_is_undone() -> None:

@@ -9,12 +9,10 @@ import pytest
 from hms_orch_cli.saga.changes import IllegalFactError
 from hms_orch_cli.saga.event_types import RUN_FACTS, TYPES
 from hms_orch_cli.saga.events import Closed, Decided, Redriven, Replaced, Resumed, RunFact
-from hms_orch_cli.saga.inputs import Abandon, Answered, Attempt, Cancel, Checked, CutOff, Input, Tick, Trigger
 from hms_orch_cli.saga.machine import RUN_TABLE, STEP_TABLE, evolve
-from hms_orch_cli.saga.outcome import Verdict
 from hms_orch_cli.saga.state import Claim, HitlItem, Phase, Progress, Run, Status
 
-from ..specs import EVENT, NOW, given, saga_of, step
+from ..specs import EVENT, NOW, saga_of, step
 from .facts import SAMPLES
 
 SAGA = saga_of(step("pay"), step("ship"))
@@ -149,65 +147,3 @@ def test_no_forward_step_is_skipped_or_completed_on_the_way_back() -> None:
     assert (Status.COMPENSATING, RUN_FACTS["saga.step.skipped"]) not in RUN_TABLE
     assert (Status.COMPENSATING, RUN_FACTS["saga.step.waiting"]) not in RUN_TABLE
     assert (Status.COMPENSATING, RUN_FACTS["saga.completed"]) not in RUN_TABLE
-
-
-INPUTS: list[Input] = [
-    Trigger(EVENT),
-    *[
-        Attempt("pay", op, skip, error)
-        for op in ("call", "compensate")
-        for skip in (False, True)
-        for error in ("", "x")
-    ],
-    CutOff("pay", 1),
-    *[Answered("pay", op, 1, verdict) for op in ("call", "compensate") for verdict in Verdict],  # type: ignore[arg-type]
-    *[Checked("pay", 1, verdict) for verdict in (Verdict.SUCCESS, Verdict.FAILED, Verdict.UNKNOWN)],
-    Tick(),
-    Cancel("no"),
-    Abandon("no", "ann"),
-]
-
-
-@pytest.mark.parametrize("happened", INPUTS, ids=lambda happened: str(happened)[:70])
-@pytest.mark.parametrize("status", ENDED, ids=lambda status: status.value)
-def test_no_input_moves_a_run_that_has_ended(status: Status, happened: Input) -> None:
-    story = given(SAGA)
-    for phase in Phase:
-        story.run = at(status, phase)
-        story.when(happened).then_nothing()
-
-
-def is_possible(status: Status, call: Phase, undo: Phase) -> bool:
-    """Whether the machine ever makes such a run. A call is never stuck, an undo is never checked, skipped or given up;
-    a run turns back with the fact that fails a step, and is stuck only once nothing moves."""
-    if call is Phase.STUCK or undo in (Phase.CHECKING, Phase.FAILED, Phase.UNKNOWN, Phase.SKIPPED):
-        return False
-    if status is Status.NEW:
-        return call is undo is Phase.PENDING
-    if status is Status.RUNNING:
-        return undo is Phase.PENDING and call not in (Phase.FAILED, Phase.UNKNOWN)
-    if status is Status.STUCK:
-        return not call.moving and not undo.moving
-    return undo is Phase.PENDING or not call.moving
-
-
-@pytest.mark.parametrize("happened", INPUTS, ids=lambda happened: str(happened)[:70])
-@pytest.mark.parametrize("status", Status, ids=lambda status: status.value)
-def test_an_input_is_decided_in_every_state_without_breaking_a_table(status: Status, happened: Input) -> None:
-    """Whatever the phases: what does not fit makes no fact, what fits makes facts that fold (`Story` folds them)."""
-    for call in Phase:
-        for undo in Phase:
-            if not is_possible(status, call, undo):
-                continue
-            story = given(SAGA)
-            story.run = at(status, call, undo)
-            story.now = NOW + 10**9
-            story.when(happened)
-
-
-def test_a_stuck_run_moves_only_by_being_abandoned() -> None:
-    for happened in INPUTS:
-        story = given(SAGA)
-        story.run = at(Status.STUCK, Phase.SUCCEEDED, Phase.STUCK)
-        story.when(happened)
-        assert bool(story.latest) is isinstance(happened, Abandon), happened
