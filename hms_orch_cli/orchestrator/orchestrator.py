@@ -8,7 +8,6 @@ from typing import Any
 
 import orjson
 
-from hms_orch_cli.errors import HmsError
 from hms_orch_cli.orchestrator.answers import answered
 from hms_orch_cli.orchestrator.definition_pause import pause_append, paused_already, paused_behind, resume_append
 from hms_orch_cli.orchestrator.definitions import Definitions, Pause
@@ -94,6 +93,7 @@ class Orchestrator:
         )
         self._clock = clock
         self._granting = 0
+        self._pausing: set[str] = set()
         self.on_question: Callable[[], None] = lambda: None
         """hears of each item about a definition, once durable"""
         self._dispatcher: Dispatcher | None = None
@@ -199,14 +199,16 @@ class Orchestrator:
         """From now on the definition starts no run; its events wait in the log. Raises NotFound, NotAllowed."""
         after = self.definitions.waiting_behind(saga, self.projection.dispatched)
         append = pause_append(self._reader, saga, after, actor, note, self._clock.now_ms())
-        if saga in self.definitions.held_back:
+        if saga in self._pausing:
             raise paused_already(saga)  # by somebody whose wish is on its way into the log
-        self.definitions.hold_back(saga, after)
+        self._pausing.add(saga)
         try:
             await self._journal.append(*append)
-        except HmsError:
-            self.definitions.held_back.pop(saga)
-            raise
+        finally:
+            self._pausing.remove(saga)
+        # Not before: an event that was passed over for a pause that is on no record would never be met. One that is
+        # met meanwhile is looked at again with those that wait, and starts nothing twice.
+        self.definitions.hold_back(saga, after)
 
     async def resume(self, saga: str, actor: str, note: str) -> None:
         """The definition meets the events that have waited. Raises NotAllowed."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-from hms_orch_cli.errors import NotAllowed, NotFound
+from hms_orch_cli.errors import NotAllowed, NotFound, StoreFull
+from hms_orch_cli.ports import Append, Derived
 
 from ..specs import group, step
 from .house import SAGA, Doors, House, Mains, Process, Services, content, event_id, ok, said, until
@@ -280,4 +282,32 @@ async def test_pauses_in_quick_succession_over_crashes_lose_and_double_nothing()
     await house.run()
     assert house.states() == ["COMPLETED"] * count
     assert len(house.events("saga.filter.failed")) == count
+    house.prove()
+
+
+async def test_a_pause_that_finds_no_space_loses_no_event() -> None:
+    """The event comes while the pause is on its way into the log, where it does not arrive."""
+    house = House(content(step("pay")))
+    mains = Mains(house.store)
+    process = house.up(mains=mains)
+    await process.until_idle()
+    append = mains.append
+
+    def full(batch: Sequence[Append], derived: Derived | None = None) -> list[int | Exception]:
+        if any(member.stream.startswith("pause/") for member in batch):
+            house.publish("e1")
+            process.orchestrator.wake()
+            dispatched = until(lambda: process.orchestrator.projection.dispatched == 2)
+            asyncio.run_coroutine_threadsafe(dispatched, loop).result(30)
+            raise StoreFull("full")
+        return append(batch, derived)
+
+    loop = asyncio.get_running_loop()
+    mains.append = full  # type: ignore[method-assign]
+    with pytest.raises(StoreFull):
+        await process.ask.pause_definition(SAGA, "eve")
+    await process.until_idle()
+    await process.stop()
+    await house.run()
+    assert house.states() == ["COMPLETED"]
     house.prove()
