@@ -217,7 +217,8 @@ class GroupCommit:
         if self._broken is not None:
             return [], self._broken, derived
         if derived is not None and derived.folded_to is None:
-            derived = derived._replace(folded_to=self._store.last_seq())
+            # Rows that were made before anybody knew of a loss show what was lost.
+            derived = derived._replace(folded_to=self._store.last_seq()) if self._lost is None else None
         members = [ticket.member for ticket in tickets if ticket.member is not None]
         began = perf_counter()
         try:

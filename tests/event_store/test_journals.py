@@ -179,6 +179,23 @@ async def test_after_facts_of_a_run_were_lost_to_a_full_disk_no_more_of_them_are
     await journal.close()
 
 
+async def test_rows_that_were_on_their_way_when_facts_were_lost_are_not_written() -> None:
+    store = Gate()
+    journal = GroupCommit(store)
+    store.errors = {2: StoreFull("full")}
+    first = await store.shut(journal)
+    lost = asyncio.ensure_future(journal.append("run/1", [event("1")], 0))
+    journal.derive(Derived([row("01", "COMPLETED")]))
+    behind = asyncio.ensure_future(journal.append("event/1", [event("2")], 0))
+    while journal._gathered:  # until all of it has been handed to the writer
+        await asyncio.sleep(0)
+    store.open.set()
+    told = await asyncio.gather(first, lost, behind, return_exceptions=True)
+    assert [each if isinstance(each, int) else type(each) for each in told] == [1, StoreFull, 2]
+    await journal.close()
+    assert (store.run_rows(), store.folded_to()) == ([], 0)
+
+
 async def test_derived_rows_ride_along_with_the_next_append() -> None:
     store = Gate()
     journal = GroupCommit(store)
