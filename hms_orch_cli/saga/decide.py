@@ -63,7 +63,7 @@ from hms_orch_cli.saga.people import (
     on_resume,
 )
 from hms_orch_cli.saga.state import PENDING, Phase, Progress, Run, Status
-from hms_orch_cli.saga.turning import hurries, turn_back
+from hms_orch_cli.saga.turning import end_waits, hurries, turn_back
 from hms_orch_cli.saga.waiting import begin_wait, on_asked, on_expired, on_granted, on_heard, on_mismatched, on_tick
 
 
@@ -181,8 +181,11 @@ def _conclusion(run: Run, now: int) -> list[RunFact]:
             call.phase is Phase.SUCCEEDED or call.phase is Phase.SKIPPED for call in run.calls.values()
         ):
             return [Completed(now, now - run.started_at)]
-    elif run.status is Status.COMPENSATING and not in_flight(run):
-        return _end_of_undo(run, now)
+    elif run.status is Status.COMPENSATING:
+        if not in_flight(run):
+            return _end_of_undo(run, now)
+        if run.cause == "step":  # what fails on the way back ends the waits of its own group as well
+            return list(end_waits(run, now))
     return []
 
 

@@ -16,10 +16,11 @@ _ON_THE_WAY = (Phase.RETRYING, Phase.ACCEPTED, Phase.CHECKING)
 
 def turn_back(run: Run, turn: Compensating) -> list[RunFact]:
     """The turn back, and the end of the forward waits that end with it."""
-    return [turn, *_end_waits(evolve(run, turn), turn.at)]
+    return [turn, *end_waits(evolve(run, turn), turn.at)]
 
 
-def _end_waits(run: Run, now: int) -> Iterator[RunFact]:
+def end_waits(run: Run, now: int) -> Iterator[RunFact]:
+    """The forward waits that end in a run that has turned back, as it stands now."""
     for name, call in run.calls.items():
         if call.phase is Phase.WAITING:
             yield let_go(name, call._replace(undo=call.unknown, status=0, reason=_TURNED_BACK), now)

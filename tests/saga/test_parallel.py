@@ -102,6 +102,13 @@ def test_the_word_of_the_group_that_both_are_in_holds() -> None:
     )
 
 
+def test_a_failure_on_the_way_back_ends_the_retries_of_its_own_group() -> None:
+    saga = saga_of(group(step("a"), group(step("b"), step("c"), on_sibling_failure="cancel")))
+    story = given(saga, starts, begun("a", "b", "c"), answers("b", 429)).when(answers("a", 409))
+    story.then(fact(StepFailed, step="a"), fact(Compensating))
+    story.when(answers("c", 409)).then(fact(StepFailed, step="c"), fact(StepFailed, step="b"), fact(Failed))
+
+
 def test_a_branch_that_was_cancelled_does_not_shield_its_neighbour() -> None:
     saga = saga_of(group(step("a"), group(step("b"), step("c")), on_sibling_failure="cancel"))
     given(saga, starts, begun("a", "b", "c"), answers("b", 429), answers("a", 409)).when(answers("c", 429)).then(
