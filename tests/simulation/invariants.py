@@ -53,7 +53,8 @@ def g3_completed(story: Story, fact: said.Completed) -> str | None:
 
 def g4_not_while_paused(story: Story, fact: Any) -> str | None:
     """After `aborting` no new forward intent; nor any intent at all while it is paused."""
-    return f"{fact.step} begins while the run is paused" if story.paused else None
+    cut_off = getattr(fact, "interrupted", False)  # in flight, as far as anybody knows: it settles
+    return f"{fact.step} begins while the run is paused" if story.paused and not cut_off else None
 
 
 def g4_no_new_wait(story: Story, fact: said.StepWaiting) -> str | None:

@@ -59,6 +59,8 @@ class Oracle:
         self.holders: dict[str, str] = {}
         """lock -> the run that holds it"""
         self._lines: dict[str, list[tuple[int, str]]] = {}
+        self._next: dict[str, tuple[int, str] | None] = {}
+        """lock that is free -> who stood first in line when it became so"""
         self._fence = 0
         self.questions: dict[str, tuple[str, str]] = {}
         """open item about a definition -> (definition, kind)"""
@@ -177,7 +179,9 @@ class Oracle:
                     self._violated("N1", f"{story.id} has the lock {fact.key}, and {holder} holds it")
                 if fact.fence <= self._fence:
                     self._violated("N1", f"{story.id} has the fence {fact.fence} after {self._fence}")
-                if any(place < (story.event_seq, story.id) for place in line):
+                # Whoever came into the line when the lock had been given away already came too late.
+                first = (self._next.pop(fact.key, None), min(line, default=None))
+                if line and (story.event_seq, story.id) not in first:
                     self._violated("N1", f"{story.id} has the lock {fact.key} before others in line")
                 self._fence = fact.fence
                 self.holders[fact.key] = story.id
@@ -185,6 +189,7 @@ class Oracle:
             case said.LockReleased() | said.Completed() | said.Failed() | said.Cancelled() | said.Abandoned():
                 if self.holders.get(story.lock) == story.id:
                     del self.holders[story.lock]
+                    self._next[story.lock] = min(self._lines.get(story.lock, ()), default=None)
                 self._leave(story.id, story.lock)
 
     def _leave(self, saga_id: str, key: str) -> None:

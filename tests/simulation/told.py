@@ -171,7 +171,7 @@ class Story:
             self._grant(undo, fact.at)
 
     def _grant(self, step: Attempts, at: int) -> None:
-        step.new_round = step.refused
+        step.new_round = step.new_round or step.refused
         step.unknown = step.unknown or (step.undo and not step.refused)
         step.outcome, step.refused, step.undo = "", False, False
         step.spent, step.due_at, step.failures = step.attempt, at, 0
