@@ -166,8 +166,8 @@ class Runner:
                 happened = await self._errands.carry_out(run, first)
             finally:
                 run.acting.discard(_name(first))
-            if happened is None:
-                return
+            if happened is None or self.live.get(run.state.id, run) is not run:
+                return  # nobody wants to know; or the run had ended, and goes on by a person's wish: it is another one
             recorded, acts = self._begin_turn(run, happened)
 
     def _begin_turn(self, run: LiveRun, happened: Input | None) -> tuple[Awaitable[None] | None, list[Act]]:

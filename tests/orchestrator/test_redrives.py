@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
 
 import pytest
@@ -13,7 +14,7 @@ from hms_orch_cli.saga.identity import redrive_id
 from hms_orch_cli.saga.outcome import Answer
 
 from ..specs import step
-from .house import CEL, SAGA, House, Mains, Services, content, ok, said
+from .house import CEL, SAGA, House, Mains, Services, content, ok, said, until
 
 IN_PLACE = content(step("pay", compensate=None), step("ship"))
 ANEW = content(step("pay"), step("ship"))
@@ -161,3 +162,35 @@ async def test_the_power_goes_out_at_every_append_of_a_redrive(anew: bool, after
         assert sorted(house.states()) == (["COMPLETED", "FAILED"] if anew else ["COMPLETED"])
         assert len(house.told("saga.replaced")) == int(anew)
         house.prove()
+
+
+async def test_a_late_answer_to_a_run_that_was_abandoned_does_not_touch_what_it_is_now() -> None:
+    """The run is in line for its lock again, and its retry has an alarm: neither is lost to the answer of before."""
+    loop = asyncio.get_running_loop()
+    answers: list[asyncio.Future[Answer]] = []
+
+    async def ask(request: CallRequest) -> Answer:
+        answers.append(loop.create_future())
+        return await answers[-1]
+
+    house = House(content(step("pay"), lock='"one"'), services=Services(ask))
+    process = house.up()
+    await process.publish("e1")
+    await until(lambda: len(answers) == 1)
+    (first,) = house.ids()
+    await process.ask.abandon(first, "eve", "it takes too long")
+    await process.ask.redrive(first, "eve")
+    await until(lambda: len(answers) == 2)
+    await process.publish("e2")
+    await until(lambda: house.events("saga.lock.queued"))
+    answers[0].set_result(ok())
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert process.orchestrator.holder('"one"') == first
+    answers[1].set_result(ok())
+    await until(lambda: len(answers) == 3)
+    answers[2].set_result(ok())
+    await process.until_idle()
+    await process.stop()
+    assert house.states() == ["COMPLETED", "COMPLETED"]
+    house.prove()
