@@ -70,7 +70,9 @@ class Locks:
         self._keys[saga_id] = key
         if key not in self._holders:
             return self._take(key, saga_id)
-        insort(self._lines.setdefault(key, []), (event_seq, saga_id))
+        line, place = self._lines.setdefault(key, []), (event_seq, saga_id)
+        if place not in line:  # a redriven run that would not wait asks again, to undo under the lock
+            insort(line, place)
         return 0
 
     def leave(self, saga_id: str) -> None:

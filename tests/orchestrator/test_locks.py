@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from hms_orch_cli.errors import NotAllowed, NotFound
+from hms_orch_cli.orchestrator.locks import Locks
 from hms_orch_cli.ports import CallRequest
 from hms_orch_cli.saga.outcome import Answer
 
@@ -382,3 +383,13 @@ async def test_the_power_goes_out_at_every_append(behave: Any, after: bool) -> N
         assert all(held.until is not None for held in story(house))
         house.prove()
     assert dies_at > 5
+
+
+def test_who_asks_twice_stands_in_line_once() -> None:
+    """As a redriven run does that would not wait for its lock, and has something to undo under it."""
+    granted: list[str] = []
+    locks = Locks(lambda saga_id, fence: granted.append(saga_id))
+    assert [locks.ask("k", 1, "a"), locks.ask("k", 2, "b"), locks.ask("k", 2, "b")] == [1, 0, 0]
+    locks.leave("a")
+    locks.leave("b")
+    assert (granted, locks.holder("k")) == (["b"], "")
