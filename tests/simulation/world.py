@@ -46,12 +46,14 @@ CALLBACK_PAUSE_S: Final = 2.0
 class Job:
     """Work that goes on after a 202 or a 425."""
 
-    __slots__ = ("again", "callback", "done", "fails", "location")
+    __slots__ = ("again", "challenged", "done", "fails", "location")
 
     def __init__(self, location: str | None, fails: bool, again: bool) -> None:
         self.location = location
         self.fails = fails
         self.again = again
+        self.challenged = False
+        """a token was refused once"""
         self.done = False
 
 
@@ -327,9 +329,12 @@ class World:
 
     def _polled(self, request: CallRequest) -> Answer:
         entry, about = self._jobs[request.url or ""]
-        if self._plan.strikes("poll in doubt"):
-            return Answer(Wire.ANSWERED, self._rng.choice((404, 410, 429, 500, 503, 401)), reason="who knows")
         job = entry.jobs[about.key]
+        if self._plan.strikes("poll in doubt"):
+            status = self._rng.choice((404, 410, 429, 500, 503, 401))
+            if status != 401 or not job.challenged:  # a fresh token is taken: refused twice means that it failed
+                job.challenged = job.challenged or status == 401
+                return Answer(Wire.ANSWERED, status, reason="who knows")
         if not job.done:
             return self._in_progress(job)
         final = entry.final[about.key]
