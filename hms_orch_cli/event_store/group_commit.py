@@ -38,10 +38,6 @@ DERIVE_AFTER_S: Final = 0.2
 _PASSING: Final = (StoreFull, StoreHeld)
 """Errors that end by themselves or by a person's hand: nothing of the batch is in the log, the next one may be."""
 
-_FOLDED: Final = ("run/", "hitl/")
-"""Streams whose facts were folded before they were handed over: once some are lost, no other may follow, for what was
-folded says more than the log. A lock that was handed on would have two holders there."""
-
 
 class _Ticket(NamedTuple):
     """Something to commit. Without `member` it is derived rows alone."""
@@ -94,7 +90,6 @@ class GroupCommit:
         self._timer: asyncio.TimerHandle | None = None
         self._failure: Exception | None = None
         self._broken: Exception | None = None
-        self._lost: Exception | None = None
         self._ended = self._loop.create_future()
         self._closing = False
         self._gathered: list[_Ticket] = []
@@ -214,8 +209,6 @@ class GroupCommit:
         derived = tickets[0].derived
         if self._broken is not None:
             return [], self._broken, derived
-        if self._lost is not None and _holds_facts(tickets):
-            return [], self._lost, derived
         if derived is not None and derived.folded_to is None:
             derived = derived._replace(folded_to=self._store.last_seq())
         began = perf_counter()
@@ -224,8 +217,6 @@ class GroupCommit:
         except Exception as error:  # noqa: BLE001 a bug too has to reach those who wait, not die with the thread
             if not isinstance(error, _PASSING):
                 self._broken = error
-            elif _holds_facts(tickets):
-                self._lost = error
             return [], error, derived
         self.commits += 1
         self.seconds.observe(perf_counter() - began)
@@ -260,7 +251,7 @@ class GroupCommit:
         if isinstance(error, _PASSING):
             if derived is not None:  # they wait for the next commit; newer ones win
                 self._derived = derived if self._derived is None else merged(derived, self._derived)
-            if self._lost is not None:
+            if any(ticket.member is not None and ticket.member.stream.startswith("run/") for ticket in tickets):
                 # Facts that whoever makes the rows has folded are not in the log: from here on rows would lie.
                 self._derives, self._derived = False, derived
             if self._derived is not None:
@@ -271,7 +262,3 @@ class GroupCommit:
         for ticket in tickets:
             if ticket.future is not None and not ticket.future.done():
                 ticket.future.set_exception(error)
-
-
-def _holds_facts(tickets: Sequence[_Ticket]) -> bool:
-    return any(ticket.member is not None and ticket.member.stream.startswith(_FOLDED) for ticket in tickets)

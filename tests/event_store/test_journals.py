@@ -161,20 +161,6 @@ async def test_after_facts_of_a_run_were_lost_to_a_full_disk_no_row_is_written_a
     assert store.folded_to() == 0
 
 
-async def test_after_facts_were_lost_to_a_full_disk_no_other_facts_are_written() -> None:
-    """What follows from them may be about another run: the next holder of its lock."""
-    store = Gate()
-    journal = GroupCommit(store)
-    store.errors = {1: StoreFull("full")}
-    with pytest.raises(StoreFull):
-        await journal.append("run/1", [event("1")], 0)
-    for stream in ("run/2", "hitl/1"):
-        with pytest.raises(StoreFull):
-            await journal.append(stream, [event("2")], 0)
-    assert await journal.append("event/1", [event("3")], 0) == 1
-    await journal.close()
-
-
 async def test_derived_rows_ride_along_with_the_next_append() -> None:
     store = Gate()
     journal = GroupCommit(store)
