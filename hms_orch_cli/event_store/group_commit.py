@@ -39,6 +39,12 @@ _PASSING: Final = (StoreFull, StoreHeld)
 """Errors that end by themselves or by a person's hand: nothing of the batch is in the log, the next one may be."""
 
 
+_FOLDED: Final = ("run/", "hitl/")
+"""Streams whose facts the process has folded before they are durable. Once one of them is lost, whatever it decides
+from then on may rest on what is not in the log (a run has the lock that its holder there has still): no more of them is
+written."""
+
+
 class _Ticket(NamedTuple):
     """Something to commit. Without `member` it is derived rows alone."""
 
@@ -90,6 +96,7 @@ class GroupCommit:
         self._timer: asyncio.TimerHandle | None = None
         self._failure: Exception | None = None
         self._broken: Exception | None = None
+        self._lost: Exception | None = None
         self._ended = self._loop.create_future()
         self._closing = False
         self._gathered: list[_Ticket] = []
@@ -211,15 +218,21 @@ class GroupCommit:
             return [], self._broken, derived
         if derived is not None and derived.folded_to is None:
             derived = derived._replace(folded_to=self._store.last_seq())
+        members = [ticket.member for ticket in tickets if ticket.member is not None]
         began = perf_counter()
         try:
-            results = self._store.append([t.member for t in tickets if t.member is not None], derived)
+            results = self._store.append([m for m in members if self._lost is None or not _is_folded(m)], derived)
         except Exception as error:  # noqa: BLE001 a bug too has to reach those who wait, not die with the thread
             if not isinstance(error, _PASSING):
                 self._broken = error
+            elif self._lost is None and _loses_facts(tickets):
+                self._lost = error
             return [], error, derived
         self.commits += 1
         self.seconds.observe(perf_counter() - began)
+        if (lost := self._lost) is not None:
+            written = iter(results)
+            results = [lost if _is_folded(member) else next(written) for member in members]
         return results, None, derived
 
     def _deliver(
@@ -251,7 +264,7 @@ class GroupCommit:
         if isinstance(error, _PASSING):
             if derived is not None:  # they wait for the next commit; newer ones win
                 self._derived = derived if self._derived is None else merged(derived, self._derived)
-            if any(ticket.member is not None and ticket.member.stream.startswith("run/") for ticket in tickets):
+            if _loses_facts(tickets):
                 # Facts that whoever makes the rows has folded are not in the log: from here on rows would lie.
                 self._derives, self._derived = False, derived
             if self._derived is not None:
@@ -262,3 +275,12 @@ class GroupCommit:
         for ticket in tickets:
             if ticket.future is not None and not ticket.future.done():
                 ticket.future.set_exception(error)
+
+
+def _loses_facts(tickets: Sequence[_Ticket]) -> bool:
+    """Whether these, if they are not written, leave the process with facts that the log does not have."""
+    return any(ticket.member is not None and _is_folded(ticket.member) for ticket in tickets)
+
+
+def _is_folded(member: Append) -> bool:
+    return member.stream.startswith(_FOLDED)

@@ -158,7 +158,7 @@ def _told(run: LiveRun, act: Send | Poll, verdict: Verdict, answer: Answer) -> A
 
 
 def _verdict(run: LiveRun, act: Send | Poll, answer: Answer) -> Verdict:
-    call_unknown = act.op == "compensate" and run.progress(act.step, "call").phase is Phase.UNKNOWN
+    call_unknown = act.op == "compensate" and run.progress(act.step, "call").unknown
     return classify(act.op, answer, _outcomes(run, act), call_unknown=call_unknown)
 
 

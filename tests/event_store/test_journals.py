@@ -161,6 +161,24 @@ async def test_after_facts_of_a_run_were_lost_to_a_full_disk_no_row_is_written_a
     assert store.folded_to() == 0
 
 
+async def test_after_facts_of_a_run_were_lost_to_a_full_disk_no_more_of_them_are_written() -> None:
+    """They may rest on what was lost: a run has the lock that its holder in the log has still."""
+    store = Gate()
+    journal = GroupCommit(store)
+    store.errors = {1: StoreFull("full")}
+    streams = ("run/1", "run/2", "event/1", "hitl/s")
+    told = await asyncio.gather(
+        *[journal.append(stream, [event(stream)], 0) for stream in streams], return_exceptions=True
+    )
+    assert [type(each) for each in told] == [StoreFull, StoreFull, StoreFull, StoreFull]
+    later = await asyncio.gather(
+        *[journal.append(stream, [event(stream)], 0) for stream in streams], return_exceptions=True
+    )
+    assert [each if isinstance(each, int) else type(each) for each in later] == [StoreFull, StoreFull, 1, StoreFull]
+    assert [each.stream for each in store.scan()] == ["event/1"]
+    await journal.close()
+
+
 async def test_derived_rows_ride_along_with_the_next_append() -> None:
     store = Gate()
     journal = GroupCommit(store)

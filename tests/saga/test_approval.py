@@ -62,7 +62,7 @@ def test_without_a_time_the_question_stands_for_ever() -> None:
 
 
 def test_approve_goes_on_and_what_was_given_is_the_output() -> None:
-    given(ORDER, WAITING).when(decides("approve", answer={"by": "ann"}, summary="fine")).then(
+    given(ORDER, WAITING).when(decides("approve", given={"by": "ann"}, answer={"by": "ann"}, summary="fine")).then(
         Decided(NOW, "run-1.1", "approval", "approve", "ann", "by phone", {"by": "ann"}),
         StepSucceeded(NOW, "ok", 0, None, {"by": "ann"}, None, "fine"),
     ).owes(Begin("ship", "call"))

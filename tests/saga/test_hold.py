@@ -202,7 +202,9 @@ def test_a_step_that_never_began_does_not_begin_after_the_turn_back() -> None:
 
 
 def test_done_takes_what_the_person_gives_as_the_answer() -> None:
-    story = given(ORDER, REFUSED).when(decides("done", answer={"id": 9}, output={"n": 9}, summary="by hand"))
+    story = given(ORDER, REFUSED).when(
+        decides("done", given={"id": 9}, answer={"id": 9}, output={"n": 9}, summary="by hand")
+    )
     story.then(
         Decided(NOW, "run-1.1", "hold", "done", "ann", "by phone", {"id": 9}),
         StepSucceeded(NOW, "ship", 1, None, {"id": 9}, {"n": 9}, "by hand"),

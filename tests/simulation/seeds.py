@@ -30,10 +30,18 @@ class Tally(NamedTuple):
 
 def chunk(first: int, seeds: int, stop_at_first: bool = False) -> Tally:
     """Runs some seeds in this process."""
-    warnings.filterwarnings("ignore", message="coroutine .* was never awaited")
+    warnings.filterwarnings("ignore", message="coroutine .* was never awaited")  # of processes that were killed
     gc.collect()
     gc.freeze()  # what is there already is not looked through again and again
     gc.disable()  # what seeds leave behind is collected between them
+    try:
+        return _seeds(first, seeds, stop_at_first)
+    finally:
+        gc.enable()
+        gc.unfreeze()
+
+
+def _seeds(first: int, seeds: int, stop_at_first: bool) -> Tally:
     started = time.process_time()
     fired: Counter[str] = Counter()
     unreached: Counter[str] = Counter()
