@@ -129,6 +129,10 @@ class LogReader(Protocol):
     def last_seq(self) -> int:
         """The position of the last event, 0 for an empty log."""
 
+    def last_of_runs(self) -> int:
+        """The position of the last event in a stream `run/…`, 0 if there is none: what stands behind it has started
+        no run yet. Costs a little for each event behind it."""
+
 
 class EventStore(LogReader, Protocol):
     """The append-only log, and beside it the derived tables that can be thrown away and folded anew."""

@@ -69,6 +69,10 @@ class MemoryStore:
         """See `ports.EventStore.last_seq`."""
         return self._head.seq
 
+    def last_of_runs(self) -> int:
+        """See `ports.LogReader.last_of_runs`."""
+        return next((event.seq for event in reversed(self._log) if event.stream.startswith("run/")), 0)
+
     def close(self) -> None:
         """Nothing to let go of."""
 

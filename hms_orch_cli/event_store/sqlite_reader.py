@@ -130,6 +130,11 @@ class SqliteReader:
         seq: int = self._rows(schema.LAST_SEQ)[0][0]
         return seq
 
+    def last_of_runs(self) -> int:
+        """See `ports.LogReader.last_of_runs`."""
+        rows = self._rows(schema.LAST_OF_RUNS)
+        return rows[0][0] if rows else 0
+
     def head(self) -> Anchor:
         """The last position and its hash."""
         rows = self._rows(schema.HEAD)

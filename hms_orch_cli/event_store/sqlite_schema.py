@@ -131,6 +131,7 @@ READ_TYPE: Final = (
 )
 DERIVED_COUNT: Final = f"SELECT count(*) FROM sqlite_schema WHERE name IN {DERIVED_NAMES}"  # noqa: S608
 LAST_SEQ: Final = "SELECT ifnull(max(seq), 0) FROM events"
+LAST_OF_RUNS: Final = "SELECT seq FROM events NOT INDEXED WHERE stream GLOB 'run/*' ORDER BY seq DESC LIMIT 1"
 
 MARK: Final = "SELECT value FROM marks WHERE name = ?"
 SET_MARK: Final = "INSERT OR REPLACE INTO marks (name, value) VALUES (?, ?)"

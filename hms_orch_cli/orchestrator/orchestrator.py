@@ -105,8 +105,7 @@ class Orchestrator:
     def start(self) -> None:
         """Folds the tail of the log and lets every unfinished run go on. Runs that only a person, an event, a callback
         or a far time moves stay where they are until then."""
-        head = self._reader.last_seq()
-        tail = self._fold_tail(self._tables.folded_to(), head)
+        tail = self._fold_tail(self._tables.folded_to(), self._reader.last_seq())
         dispatcher = Dispatcher(
             self._reader,
             self.definitions,
@@ -117,7 +116,9 @@ class Orchestrator:
             self._clock,
             exists=self.exists,
             offer=self._offer,
-            looked_to=head,  # the mark of how far the log was dispatched may be of any earlier moment
+            # The mark of how far the log was dispatched may be of any earlier moment; but what started a run, or was
+            # refused, stands in front of an event of that run.
+            looked_to=self._reader.last_of_runs(),
         )
         self._dispatcher = dispatcher
         self.gate.on_room = dispatcher.wake

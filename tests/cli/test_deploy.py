@@ -51,3 +51,14 @@ def test_a_new_one_has_nothing_in_flight(desk: Desk, revisions: tuple[str, str])
     (told,) = json.loads(ended.out)
     assert (told["change"], told["inFlight"]) == ("new", {})
     assert "in flight" not in desk("deploy", "other.yaml").out
+
+
+def test_what_the_tables_do_not_know_yet_counts(desk: Desk, workshop: Workshop, shop: Path) -> None:
+    """One run has moved since the tables were written, another has ended."""
+    revision = workshop.deploy(ORDER)
+    paused, ended = workshop.run(pay=LATER), workshop.run(pay=LATER)
+    (shop / "saga.yaml").write_text(ORDER)
+    desk("pause", paused)
+    desk("abandon", ended, "--note", "by hand")
+    (told,) = json.loads(desk("deploy", "saga.yaml", "-o", "json").out)
+    assert told["inFlight"] == {revision: 1}

@@ -138,6 +138,17 @@ def test_events_of_a_type_are_read_between_two_positions(
     assert [(e.seq, e.type) for e in store.read_type(*asked)] == [(seq, asked[0]) for seq in positions]
 
 
+def test_the_last_event_of_runs_is_told(store: Store) -> None:
+    """Whatever arrived behind it, and in streams that only look like one."""
+    assert store.last_of_runs() == 0
+    append(store, "event/bus 1", "a", at=0)
+    append(store, "runner/1", "b", at=0)
+    assert store.last_of_runs() == 0
+    append(store, "run/1", "c", "d", at=0)
+    append(store, "event/bus 2", "e", at=0)
+    assert store.last_of_runs() == 4
+
+
 @pytest.mark.parametrize("expected", [0, 1, 3, 7])
 def test_an_append_that_expects_another_version_is_refused_and_says_where_the_stream_is(
     store: Store, expected: int

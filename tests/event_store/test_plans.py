@@ -66,6 +66,10 @@ PLANS: dict[str, tuple[Ask, str]] = {
         lambda s: s.read_type("saga.failed", 3, 9, 10),
         "SEARCH events USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)",
     ),
+    "the last of runs": (
+        lambda s: s.last_of_runs(),
+        "SCAN events",
+    ),
     "of a saga": (
         lambda s: s.run_rows(saga="saga.a", before="17"),
         "SEARCH runs USING INDEX runs_by_saga (saga=? AND saga_id<?)",

@@ -13,7 +13,7 @@ import pytest
 from hms_orch_cli.application.replay import Rebuilt, rewritten
 from hms_orch_cli.event_store.memory import MemoryStore
 from hms_orch_cli.orchestrator.projection import DISPATCHED, TOTALS
-from hms_orch_cli.ports import CallRequest, Derived
+from hms_orch_cli.ports import CallRequest, Derived, Event
 from hms_orch_cli.saga.outcome import Answer
 
 from ..specs import group, sequence, step
@@ -342,3 +342,23 @@ async def test_more_attempts_were_cut_off_than_there_are_places_now() -> None:
     assert house.services.most <= 2
     assert house.states() == ["COMPLETED"] * 20
     house.prove()
+
+
+async def test_what_has_gathered_since_the_last_run_is_not_asked_for_its_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A backlog is dispatched without a look into the log for each of its events."""
+    house = House(content(step("pay")))
+    house.publish("e1")
+    await house.run()
+    house.publish("e2", "e3")
+    read = house.store.read
+    asked: list[str] = []
+
+    def watched(stream: str, after: int = 0) -> list[Event]:
+        if stream.startswith("run/"):
+            asked.append(stream)
+        return read(stream, after)
+
+    monkeypatch.setattr(house.store, "read", watched)
+    await house.run()
+    assert len(house.events("saga.started")) == 3
+    assert len(asked) <= 1, "the last event that was dispatched, at the most"

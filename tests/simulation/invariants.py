@@ -52,8 +52,10 @@ def g3_completed(story: Story, fact: said.Completed) -> str | None:
 
 
 def g4_not_while_paused(story: Story, fact: Any) -> str | None:
-    """After `aborting` no new forward intent; nor any intent at all while it is paused."""
-    return f"{fact.step} begins while the run is paused" if story.paused else None
+    """After `aborting` no new forward intent; nor any new intent at all while it is paused. What was in flight settles:
+    an attempt that a crash has cut off is begun again."""
+    anew = not getattr(fact, "interrupted", None)
+    return f"{fact.step} begins while the run is paused" if story.paused and anew else None
 
 
 def g4_no_new_wait(story: Story, fact: said.StepWaiting) -> str | None:
