@@ -43,6 +43,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport
         self._answer: asyncio.Future[Response | Lost] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._waiting: select.poll | None = None
         self._parser = httptools.HttpResponseParser(self)
         self._reset()
 
@@ -73,9 +74,10 @@ class Connection(asyncio.Protocol):
     def is_quiet(self) -> bool:
         """Whether nothing waits to be read: bytes that nobody asked for, or the end, may be there before the loop has
         looked, and would be taken for the next answer."""
-        waiting = select.poll()
-        waiting.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
-        return not waiting.poll(0)
+        if self._waiting is None:
+            self._waiting = select.poll()
+            self._waiting.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
+        return not self._waiting.poll(0)
 
     @property
     def peer(self) -> str:
