@@ -48,7 +48,9 @@ def hunt(patch: Path, seeds: int) -> Hunt:
         shutil.copytree(ROOT / "hms_orch_cli", copy / "hms_orch_cli", ignore=ignore)
         shutil.copytree(ROOT / "tests" / "simulation", copy / "tests" / "simulation", ignore=ignore)
         shutil.copy(ROOT / "tests" / "__init__.py", copy / "tests")
-        subprocess.run(["git", "apply", str(patch)], cwd=copy, check=True)
+        fits = subprocess.run(["git", "apply", str(patch)], cwd=copy, capture_output=True, text=True, check=False)
+        if fits.returncode:
+            return Hunt(patch.stem, what, expected, None, "", f"It does not fit the code: {fits.stderr.strip()}")
         command = ["-m", "tests.simulation", "--seeds", str(seeds), "--cores", "1", "--stop-at-first"]
         done = subprocess.run([sys.executable, *command], cwd=copy, capture_output=True, text=True, check=False)
     violation = _VIOLATION.search(done.stdout)
