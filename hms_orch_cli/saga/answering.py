@@ -108,7 +108,7 @@ def word(unknown: bool) -> str:
 
 
 def _call_answered(run: Run, step: Step, before: Progress, happened: Answered, now: int) -> list[RunFact]:
-    match happened.verdict:
+    match _meant(before, happened):
         case Verdict.SUCCESS:
             return effect(run, step, happened.attempt, happened, now, happened.status)
         case Verdict.UNKNOWN if step.check is not None:
@@ -124,6 +124,13 @@ def _call_answered(run: Run, step: Step, before: Progress, happened: Answered, n
             ]
         case _:
             return [_given_up(run, step, before.unknown, happened, now, refused=True)]
+
+
+def _meant(before: Progress, happened: Answered) -> Verdict:
+    """What an answer says of the call. That the same request, sent again for a 425, was not let through says nothing of
+    the one that is being worked on: its outcome is unknown."""
+    again = before.phase is Phase.ACCEPTED and happened.verdict is Verdict.RETRY
+    return Verdict.UNKNOWN if again else happened.verdict
 
 
 def _may_ask_anew(run: Run, step: Step, before: Progress) -> bool:

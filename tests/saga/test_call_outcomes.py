@@ -288,6 +288,15 @@ def test_a_425_is_asked_again_uses_no_attempt_and_ends_with_the_time() -> None:
     )
 
 
+@pytest.mark.parametrize("again", THROTTLED, ids=str)
+def test_what_a_425_works_on_is_in_doubt_if_the_request_is_not_let_through_again(again: Answer) -> None:
+    """The first one may take effect yet."""
+    brief = saga_of(step("pay", retry={"attempts": 1}))
+    given(brief, started, begun("pay"), answers("pay", 425)).when(answers("pay", again)).then(
+        fact(StepFailed, outcome="unknown", undo=True), fact(Compensating)
+    ).owes(Begin("pay", "compensate"))
+
+
 def test_the_time_of_the_step_holds_for_its_attempt() -> None:
     quick = saga_of(step("pay", timeoutMs=50))
     given(quick, started, begun("pay"), answers("pay", 202)).when(tick(49)).then_nothing().when(tick(1)).then(
