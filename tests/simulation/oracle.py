@@ -61,7 +61,7 @@ class Oracle:
         self._lines: dict[str, list[tuple[int, str]]] = {}
         self._next: dict[str, tuple[int, str] | None] = {}
         """lock that is free -> who stood first in line when it became so"""
-        self._fence = 0
+        self._fences: dict[str, int] = {}
         self.questions: dict[str, tuple[str, str]] = {}
         """open item about a definition -> (definition, kind)"""
         self._asked: set[str] = set()
@@ -104,7 +104,9 @@ class Oracle:
             self._violated("L1", f"position {event.seq} follows {len(self._seen) - 1}")
         self._versions[event.stream] += 1
         if event.version != self._versions[event.stream]:
-            self._violated("L1", f"{event.stream} has version {event.version} at its event {self._versions}")
+            self._violated(
+                "L1", f"{event.stream} has version {event.version} at its event {self._versions[event.stream]}"
+            )
         if (event.source, event.id) in self._ids:
             self._violated("L6", f"the event {event.source} {event.id} is in the log twice")
         self._ids.add((event.source, event.id))
@@ -177,13 +179,13 @@ class Oracle:
                 holder = self.holders.get(fact.key)
                 if holder is not None:
                     self._violated("N1", f"{story.id} has the lock {fact.key}, and {holder} holds it")
-                if fact.fence <= self._fence:
-                    self._violated("N1", f"{story.id} has the fence {fact.fence} after {self._fence}")
+                if fact.fence <= self._fences.get(fact.key, 0) or fact.fence in self._fences.values():
+                    self._violated("N1", f"{story.id} has the fence {fact.fence}, there were {self._fences}")
                 # Whoever came into the line when the lock had been given away already came too late.
                 first = (self._next.pop(fact.key, None), min(line, default=None))
                 if line and (story.event_seq, story.id) not in first:
                     self._violated("N1", f"{story.id} has the lock {fact.key} before others in line")
-                self._fence = fact.fence
+                self._fences[fact.key] = fact.fence
                 self.holders[fact.key] = story.id
                 self._leave(story.id, fact.key)
             case said.LockReleased() | said.Completed() | said.Failed() | said.Cancelled() | said.Abandoned():
