@@ -15,7 +15,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from .faults import ALL
+from .faults import ALL, GROUPS
+from .figures import put
 from .seeds import chunk
 from .simulation import Result, simulate
 
@@ -65,6 +66,8 @@ def main() -> int:
             if totals["failures"] and options.stop_at_first:
                 pool.terminate()
                 break
+    if options.into is not None:
+        put(options.into, _figures(totals))
     _report(totals, seeds, time.monotonic() - started, unreached)
     return 1 if totals["failures"] else 0
 
@@ -75,9 +78,21 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--from", dest="start", type=int, default=0, metavar="SEED", help="the first one (0)")
     parser.add_argument("--cores", type=int, default=multiprocessing.cpu_count(), help="processes (one a core)")
     parser.add_argument("--resume", type=Path, metavar="FILE", help="keep totals here and go on from them")
+    parser.add_argument("--into", type=Path, metavar="PAGE", help="put the totals into this page")
     parser.add_argument("--stop-at-first", action="store_true", help="end at the first violation")
     parser.add_argument("--trace", action="store_true", help="run one seed, the one of --from, and tell its story")
     return parser.parse_args()
+
+
+def _figures(totals: dict[str, Any]) -> dict[str, str]:
+    not_counted = totals["seeds"] - totals["passed"] - len(totals["failures"])
+    counts = {"seeds": totals["seeds"], "passed": totals["passed"], "not-counted": not_counted,
+              "violations": len(totals["failures"]), "runs": totals["runs"], "events": totals["events"],
+              "virtual-hours": round(totals["virtual_s"] / 3600)}  # fmt: skip
+    figures = {f"sim.{name}": f"{count:,}" for name, count in counts.items()}
+    for group, kinds in GROUPS.items():
+        figures[f"sim.fired.{group}"] = " · ".join(f"{totals['fired'].get(kind, 0):,}" for kind in kinds)
+    return figures
 
 
 def _command(seed: int) -> str:

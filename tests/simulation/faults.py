@@ -81,7 +81,17 @@ PEOPLE: Final = (
     "decide alone",
 )
 
-ALL: Final = (*PROCESS, *DISK, *WIRE, *CALL, *UNDO, *LATER, *EVENTS, *PEOPLE)
+GROUPS: Final = {
+    "process": PROCESS,
+    "disk": DISK,
+    "wire": WIRE,
+    "call": CALL,
+    "undo": UNDO,
+    "later": LATER,
+    "events": EVENTS,
+    "people": PEOPLE,
+}
+ALL: Final = tuple(kind for kinds in GROUPS.values() for kind in kinds)
 
 NEEDS: Final = {
     "job failed": ("call accepted, poll", "call accepted, callback"),

@@ -16,6 +16,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
+from ..figures import put
+
 ROOT = Path(__file__).parents[3]
 PATCHES = Path(__file__).parent
 SEEDS = 5_000
@@ -65,17 +67,22 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.simulation.mutants", description=__doc__)
     parser.add_argument("names", nargs="*", help="only these")
     parser.add_argument("--seeds", type=int, default=SEEDS, help="seeds to look through for each (5000)")
+    parser.add_argument("--into", type=Path, metavar="PAGE", help="put the seeds into this page")
     options = parser.parse_args()
     patches = [patch for patch in sorted(PATCHES.glob("*.patch")) if not options.names or patch.stem in options.names]
     bad = 0
+    figures: dict[str, str] = {}
     with ThreadPoolExecutor(multiprocessing.cpu_count()) as threads:
         for found in threads.map(lambda patch: hunt(patch, options.seeds), patches):
             bad += not found.good
+            figures[f"mutant.{found.name}"] = "" if found.seed is None else str(found.seed)
             if found.seed is None:
                 print(f"NOT FOUND  {found.name}: {found.what} {found.said}", flush=True)
                 continue
             verdict = "found" if found.good else f"NOT BY {' or '.join(found.expected)}"
             print(f"{verdict:10} {found.name:20} seed {found.seed:<5} {found.found:4} {found.said[:90]}", flush=True)
+    if options.into is not None:
+        put(options.into, figures)
     print(f"{len(patches)} planted bugs, {len(patches) - bad} found")
     return 1 if bad else 0
 
