@@ -41,12 +41,13 @@ def coloured(stream: TextIO | None) -> bool:
 
 def result(*parts: str | Styled) -> None:
     """One line on stdout."""
-    _write(sys.stdout, _line(parts, sys.stdout) + "\n")
+    _write(sys.stdout, _line(parts, coloured(sys.stdout)) + "\n")
 
 
 def plain_lines(lines: Sequence[Sequence[str | Styled]]) -> None:
     """Several lines on stdout in one write, seen at once even where stdout is a pipe."""
-    _write(sys.stdout, "".join(_line(parts, sys.stdout) + "\n" for parts in lines), now=True)
+    colour = coloured(sys.stdout)
+    _write(sys.stdout, "".join([_line(parts, colour) + "\n" for parts in lines]), now=True)
 
 
 def text(block: str, stream: TextIO | None = None) -> None:
@@ -89,7 +90,7 @@ def json_text(value: Any) -> str:
 
 def note(*parts: str | Styled) -> None:
     """One line on stderr."""
-    _write(sys.stderr, _line(parts, sys.stderr) + "\n")
+    _write(sys.stderr, _line(parts, coloured(sys.stderr)) + "\n")
 
 
 def warning(message: str, hint: str = "") -> None:
@@ -152,9 +153,10 @@ def _plain(part: str | Styled) -> str:
     return part if isinstance(part, str) else part.text
 
 
-def _line(parts: Sequence[str | Styled], stream: TextIO | None) -> str:
-    colour = any(isinstance(part, Styled) for part in parts) and coloured(stream)
-    return "".join(_painted(part) if colour and isinstance(part, Styled) else safe(_plain(part)) for part in parts)
+def _line(parts: Sequence[str | Styled], colour: bool) -> str:
+    if not colour:
+        return safe("".join(map(_plain, parts)))
+    return "".join(_painted(part) if isinstance(part, Styled) else safe(part) for part in parts)
 
 
 def _painted(part: Styled) -> str:
