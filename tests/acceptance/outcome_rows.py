@@ -17,6 +17,8 @@ DONE: Answers = (ok(),)
 NO: Answers = (problem(422, "no"),)
 QUICK = {"attempts": 3, "backoffMs": 10, "factor": 1, "jitter": 0}
 SHORT = {"timeoutMs": 400, "retry": {"attempts": 2, "backoffMs": 10, "jitter": 0}}
+POLLED = {**SHORT, "timeoutMs": 2_000}
+"""Time for a poll in each attempt, however busy the machine is."""
 BROKEN = Reply(body='{"count": ', headers={"content-type": "application/json"})
 IN_FLIGHT = problem(409, "busy", "https://errors.example/idempotency-key-in-flight")
 MUTE = Reply(act="silent")
@@ -106,9 +108,9 @@ CALLS = [
     unknown("poll-410", accepted("poll-410"), poll=(Reply(410),), polls=3),
     unknown("poll-broken", accepted("poll-broken"), poll=(BROKEN,), polls=3),
     success("poll-404-then-ok", accepted("poll-404-then-ok"), ok(), poll=(Reply(404),), polls=1),
-    unknown("poll-too-long", accepted("poll-too-long"), poll=(Reply(202),), members=SHORT, calls=2, polls=-1),
+    unknown("poll-too-long", accepted("poll-too-long"), poll=(Reply(202),), members=POLLED, calls=2, polls=-1),
     unknown(
-        "poll-asked-to-wait", accepted("poll-asked-to-wait"), poll=(later("1", 202),), members=SHORT, calls=2, polls=-1
+        "poll-asked-to-wait", accepted("poll-asked-to-wait"), poll=(later("1", 202),), members=POLLED, calls=2, polls=-1
     ),
     unknown("poll-elsewhere", Reply(202, headers={"location": "http://localhost:1/x"}), members=SHORT, calls=2),
     unknown("accepted-for-ever", Reply(202), members=SHORT, calls=2),
