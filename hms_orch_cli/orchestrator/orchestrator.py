@@ -158,8 +158,7 @@ class Orchestrator:
     async def tell(self, run: LiveRun, happened: Input) -> Run:
         """Brings an input from outside to a run that `run` gave in the same turn of the loop; returns the run after it,
         once durable. An input that does not fit changes nothing."""
-        await self.runner.tell(run, happened)
-        return run.state
+        return await self.runner.tell(run, happened)
 
     async def report(self, saga_id: str, step: str, op: Op, verdict: Verdict, answer: Answer) -> bool:
         """Brings the end of a 202, or of an undo by event, that the participant itself reports. False if the step waits

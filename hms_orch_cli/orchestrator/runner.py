@@ -99,8 +99,12 @@ class Runner:
         if self._goes_on(run.state):
             self.take(run, Granted(fence))
 
-    async def tell(self, run: LiveRun, happened: Input) -> None:
-        """Brings an input from outside (a callback, a cancel) to a run; ends when what follows from it is durable."""
+    async def tell(self, run: LiveRun, happened: Input) -> Run:
+        """Brings an input from outside (a callback, a cancel) to a run; ends when what follows from it is durable, with
+        the run after it."""
+        if run.state.status.ended:
+            # It goes on by a person's wish, if at all. What was under way belongs to the run that has ended.
+            run = LiveRun(run.state, run.compiled, run.trigger)
         recorded, acts = self._begin_turn(run, happened)
         if recorded is not None or self._goes_on(run.state):
             self.live[run.state.id] = run  # also what has ended, until the log says so: nobody reads an older state
@@ -108,6 +112,7 @@ class Runner:
         self._spawn(run, durable, acts)
         if durable is not None:
             await asyncio.shield(durable)
+        return run.state
 
     @property
     def is_idle(self) -> bool:
@@ -325,13 +330,14 @@ class Runner:
 
     def _forget(self, run: LiveRun) -> None:
         """Lets go of a run that has ended, or that only a decision can move."""
-        self._alarms.clear(run.state.id)
-        self._waits.forget(run.state)
         for service in run.places.values():
             self._gate.leave(service)
         run.places.clear()
-        if self.live.get(run.state.id) is run:
-            del self.live[run.state.id]
+        if self.live.get(run.state.id, run) is not run:
+            return  # it goes on already, by a person's wish
+        self._alarms.clear(run.state.id)
+        self._waits.forget(run.state)
+        self.live.pop(run.state.id, None)
 
     def _ring(self, saga_id: str) -> None:
         run = self.live.get(saga_id)

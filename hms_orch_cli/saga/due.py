@@ -52,7 +52,9 @@ def _lock(run: Run, owed: list[Command]) -> None:
 
 
 def _settle(run: Run, now: int, owed: list[Command]) -> None:
-    """What is in flight goes on although nothing begins."""
+    """What is in flight goes on although nothing begins; not in a run that was redriven and has not its lock again."""
+    if not holds_lock(run):
+        return
     for name, call in run.calls.items():
         if call.phase in _IN_FLIGHT:
             _owe(run.saga.steps[name], "call", call, now, owed)

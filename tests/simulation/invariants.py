@@ -180,6 +180,8 @@ def n9_not_given_up_early(story: Story, fact: Any) -> str | None:
 def n9_patient(story: Story, fact: Any) -> str | None:
     """No participant that works on it is given up before its time."""
     told = _PATIENCE.match(fact.reason)
+    if story.of(fact).outcome == "held":
+        return None  # given up before, and a person says so now
     early = told is not None and not story.cause and fact.at < story.of(fact).sent_at + int(told.group(1))
     return f"{fact.step} is given up early: {fact.reason}" if early else None
 

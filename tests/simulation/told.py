@@ -22,6 +22,8 @@ class Attempts:
     keys: set[str] = field(default_factory=set)
     outcome: str = ""
     """success, failed, skipped, held, stuck; empty while it is open"""
+    pausing: bool = False
+    """before the next attempt"""
     refused: bool = False
     """the participant gave a definite no"""
     new_round: bool = False
@@ -104,13 +106,13 @@ class Story:
                 step.attempt, step.key, step.sent_at = fact.attempt, fact.key, fact.at
                 step.intents += 1
                 step.keys.add(fact.key)
-                step.checking = step.new_round = False
+                step.checking = step.new_round = step.pausing = False
             case said.StepDoubted():
                 step = self.of(fact)
                 step.unknown = step.checking = True
             case said.StepRetrying():
                 step = self.of(fact)
-                step.due_at = fact.due_at
+                step.due_at, step.pausing = fact.due_at, True
                 step.failures += 1
                 step.unknown = fact.outcome == "unknown" or (step.unknown and fact.outcome != "absent")
             case said.StepWaiting():
@@ -167,7 +169,7 @@ class Story:
             return
         undo = self.undos[item.step]
         undo.failures, undo.due_at = 0, fact.at
-        if undo.outcome == "stuck":
+        if undo.outcome == "stuck" or undo.pausing:
             self._grant(undo, fact.at)
 
     def _grant(self, step: Attempts, at: int) -> None:
