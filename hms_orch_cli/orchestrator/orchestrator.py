@@ -125,11 +125,10 @@ class Orchestrator:
         self.waits.position = self.projection.dispatched
         self._restore_waits(tail)
         for run in tail.values():
-            if not run.status.ended and run.status is not Status.STUCK:
-                self.runner.take(load_run(self._reader, self.definitions, run.id))
+            self._take_up(run.id)
         for row in self._rows(unfinished=True, parked=False):
             if row.saga_id not in tail:
-                self.runner.take(load_run(self._reader, self.definitions, row.saga_id))
+                self._take_up(row.saga_id)
         for saga, threshold in self._thresholds().items():
             self._appended(*self.watch.look(saga, threshold))
         for pause in self.definitions.pauses_over(self.projection.dispatched):
@@ -329,8 +328,14 @@ class Orchestrator:
         """An event that the run may wait for. One that is not in memory looks at the log by itself when it is taken."""
         if (run := self.runner.live.get(saga_id)) is not None:
             self.runner.offer(run, event)
+        else:
+            self._take_up(saga_id)
+
+    def _take_up(self, saga_id: str) -> None:
+        """A run that is not in memory goes on, unless it has come to its end: its row may be of an earlier moment."""
+        if saga_id in self.runner.live:
             return
-        run = self.run(saga_id)
+        run = load_run(self._reader, self.definitions, saga_id)
         if not run.state.status.ended and run.state.status is not Status.STUCK:
             self.runner.take(run)
 
@@ -338,8 +343,7 @@ class Orchestrator:
         """Takes up the runs that have waited for a time that has come, and sets the alarm for the next."""
         now = self._clock.now_ms()
         for row in self._rows(unfinished=True, parked=True, due_to=now):
-            if row.saga_id not in self.runner.live:
-                self.runner.take(load_run(self._reader, self.definitions, row.saga_id))
+            self._take_up(row.saga_id)
         if (due_at := self._tables.next_due(now)) is not None:
             delay = min(max(due_at - now, 0) / 1000, LONGEST_TIMER_S)
             self._parked_timer = asyncio.get_running_loop().call_later(delay, self._watched, self._wake_parked)
