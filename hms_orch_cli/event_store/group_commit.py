@@ -92,6 +92,10 @@ class GroupCommit:
         self._limit = waiting_limit
         self._under_way = 0
         self._derived: Derived | None = None
+        self._deriving = 0
+        """writes of derived rows on their way"""
+        self._rows_lost = False
+        """a full disk refused some: the next ones, which say that they are folded further, are not written either"""
         self._derives = True
         self._timer: asyncio.TimerHandle | None = None
         self._failure: Exception | None = None
@@ -176,6 +180,7 @@ class GroupCommit:
 
     def _take_derived(self) -> Derived | None:
         derived, self._derived = self._derived, None
+        self._deriving += derived is not None
         return derived
 
     async def close(self) -> None:
@@ -222,12 +227,14 @@ class GroupCommit:
         members = [ticket.member for ticket in tickets if ticket.member is not None]
         began = perf_counter()
         try:
-            results = self._store.append([m for m in members if self._lost is None or not _is_folded(m)], derived)
+            kept = [m for m in members if self._lost is None or not _is_folded(m)]
+            results = self._store.append(kept, None if self._rows_lost else derived)
         except Exception as error:  # noqa: BLE001 a bug too has to reach those who wait, not die with the thread
             if not isinstance(error, _PASSING):
                 self._broken = error
             elif self._lost is None and _loses_facts(tickets):
                 self._lost = error
+            self._rows_lost = self._rows_lost or derived is not None
             return [], error, derived
         self.commits += 1
         self.seconds.observe(perf_counter() - began)
@@ -245,6 +252,7 @@ class GroupCommit:
     ) -> None:
         """Answers the tickets, on the loop."""
         self._under_way -= len(tickets)
+        self._deriving -= derived is not None
         if error is not None:
             self._fail(tickets, error, derived)
             return
@@ -263,8 +271,11 @@ class GroupCommit:
 
     def _fail(self, tickets: Sequence[_Ticket], error: Exception, derived: Derived | None) -> None:
         if isinstance(error, _PASSING):
-            if derived is not None:  # they wait for the next commit; newer ones win
+            if derived is not None and not self._deriving:  # they wait for the next commit; newer ones win
                 self._derived = derived if self._derived is None else merged(derived, self._derived)
+                self._rows_lost = False
+            elif derived is not None:  # newer ones were on their way, without these: the next start folds them all
+                self._derives, self._derived = False, None
             if _loses_facts(tickets):
                 # Facts that whoever makes the rows has folded are not in the log: from here on rows would lie.
                 self._derives, self._derived = False, derived

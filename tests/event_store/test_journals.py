@@ -146,6 +146,26 @@ async def test_a_full_disk_fails_its_appends_and_keeps_the_derived_rows_for_the_
     await journal.close()
 
 
+async def test_rows_that_a_full_disk_refused_are_not_passed_by_newer_ones_on_their_way() -> None:
+    """The tables would say that they are folded further than they are: they stay, and the next start folds the rest."""
+    store = Gate()
+    journal = GroupCommit(store)
+    first = await store.shut(journal)
+    store.errors = {2: StoreFull("full")}
+    appended: list[asyncio.Future[int]] = []
+    for number in (1, 2):
+        journal.derive(Derived([row(f"0{number}")], {"totals": str(number)}))
+        appended.append(asyncio.ensure_future(journal.append(f"event/{number}", [event(str(number))], 0)))
+        await asyncio.sleep(0)
+    store.open.set()
+    told = await asyncio.gather(first, *appended, return_exceptions=True)
+    assert [type(each) for each in told] == [int, StoreFull, int], "each opens a batch of its own"
+    journal.derive(Derived([row("03")], {"totals": "3"}))
+    await journal.append("event/3", [event("3")], 0)
+    await journal.close()
+    assert (store.folded_to(), store.mark("totals"), store.run_rows()) == (0, None, [])
+
+
 async def test_after_facts_of_a_run_were_lost_to_a_full_disk_no_row_is_written_any_more() -> None:
     """Whoever makes the rows has folded those facts: a run could look ended that is not."""
     store = Gate()
