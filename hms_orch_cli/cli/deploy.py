@@ -96,16 +96,16 @@ def _documents(config: Config, paths: list[str], strict: bool) -> Iterator[Docum
     """The definitions in the files. Raises SagaFileError once all that is wrong has been said."""
     from hms_orch_cli.cli.validate import files
     from hms_orch_cli.errors import SagaFileError
-    from hms_orch_cli.sagafile.check import check
+    from hms_orch_cli.sagafile.project import check_files
     from hms_orch_cli.sagafile.report import as_text
     from hms_orch_cli.wiring import expressions
 
-    cel = expressions()
-    known = config.services.keys()
-    checked = [(name, check(data, name, cel, services=known, strict=strict)) for name, data in files(paths)]
+    found = list(files(paths))
+    results = check_files(found, expressions(), services=config.services.keys(), strict=strict)
+    checked = [(name, each) for (name, _), each in zip(found, results, strict=True)]
     for _, each in checked:
-        if found := as_text(each.findings, each.left_out):
-            output.text(found, sys.stderr)
+        if said := as_text(each.findings, each.left_out):
+            output.text(said, sys.stderr)
     wrong = [name for name, each in checked if not each.ok]
     if wrong:
         raise SagaFileError(f"nothing was deployed, for errors in {', '.join(wrong)}", "correct what is named above")

@@ -47,11 +47,10 @@ def validate(
     Exit code 1 if there is an error. Findings go to stdout, the summary to stderr.
     """
     from hms_orch_cli.config import load
-    from hms_orch_cli.sagafile.check import check
+    from hms_orch_cli.sagafile.project import check_files
     from hms_orch_cli.wiring import expressions
 
-    known, cel = load().services.keys(), expressions()
-    checked = [check(data, name, cel, services=known, strict=strict) for name, data in files(paths)]
+    checked = check_files(files(paths), expressions(), services=load().services.keys(), strict=strict)
     if report is Report.JSON:
         output.as_json([_as_json(finding) for each in checked for finding in each.findings])
     else:
