@@ -78,9 +78,13 @@ class EventTooLarge(EventRefused):
 
 
 class EventConflict(EventRefused):
-    """The same source and id came before with other data."""
+    """The same source and id came before with other data; of several events it was the one at `index`, from 0."""
 
     http_status = 409
+
+    def __init__(self, message: str, hint: str = "", *, index: int = 0) -> None:
+        super().__init__(message, hint)
+        self.index = index
 
 
 class NotFound(HmsError):

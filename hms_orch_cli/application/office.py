@@ -79,7 +79,7 @@ class Office:
         self.ready = False
 
     async def publish(self, events: Sequence[NewEvent]) -> list[Published]:
-        """Positions, once durable. Raises EventConflict, Overloaded, StoreFull."""
+        """Positions, once durable. Raises EventConflict, Overloaded, StoreFull, and then none of them is taken."""
         published = await publish_live(self._journal, self._reader, events)
         self._orchestrator.wake()
         return published

@@ -14,7 +14,7 @@ from hms_orch_cli.application.publish import Published
 from hms_orch_cli.dashboard.problems import problem_of
 from hms_orch_cli.dashboard.reading import Json, body_of, json_of, media_of
 from hms_orch_cli.dashboard.refusals import BadRequest, TooLarge, UnknownMedia
-from hms_orch_cli.errors import EventRefused
+from hms_orch_cli.errors import EventConflict, EventRefused
 from hms_orch_cli.ports import NewEvent
 
 STRUCTURED: Final = "application/cloudevents+json"
@@ -27,9 +27,8 @@ ATTRIBUTES_BYTES: Final = 64 << 10
 
 
 async def take(office: Office, request: Request) -> Response:
-    """Takes one event or a batch; 202 once all of it is durable. A batch with a bad member takes nothing and names it;
-    a member whose id came before with other content is found when the others are durable: they hold, and sending the
-    batch again counts each of them once."""
+    """Takes one event or a batch; 202 once all of it is durable. A batch with a bad member, or with one whose id came
+    before with other content, takes nothing and names it."""
     media = media_of(request)
     limit = office.event_bytes
     if media == BATCH:
@@ -59,11 +58,20 @@ async def _take_batch(office: Office, raw: bytes) -> Response:
         try:
             events.append(structured(document, now_ms, office.event_bytes))
         except EventRefused as error:
-            error.message = f"event {index} of the batch (from 0): {error.message}; nothing of it was taken"
-            return problem_of(error, {"index": index})
-    published = await office.publish(events)
+            return _refused(error, index, len(documents))
+    try:
+        published = await office.publish(events)
+    except EventConflict as error:
+        return _refused(error, error.index, len(events))
     told = [_told(one) for one in published]
     return Json({"positions": [one.position for one in published], "events": told}, 202)
+
+
+def _refused(error: EventRefused, index: int, size: int) -> Response:
+    """One of a batch is wrong, so all of it is refused."""
+    if size > 1:
+        error.message = f"event {index} of the batch (from 0): {error.message}; nothing of it was taken"
+    return problem_of(error, {"index": index})
 
 
 def _told(published: Published) -> dict[str, Any]:

@@ -100,6 +100,37 @@ async def test_a_batch_with_a_bad_member_takes_nothing_and_names_it(house: House
     assert house.store.last_seq() == 0
 
 
+async def test_a_batch_with_an_id_that_came_before_with_other_data_takes_nothing_and_names_it(house: House) -> None:
+    await house.publish(event(7))
+    answer = await house.publish(event(1), event(2), event(7, data={"n": 8}), event(3))
+    assert (answer.status_code, answer.json()["index"]) == (409, 2)
+    assert "event 2 of the batch" in answer.json()["detail"]
+    assert "at position 1" in answer.json()["detail"]
+    assert house.store.last_seq() == 1
+    assert (await house.publish(event(1), event(7), event(2))).json()["positions"] == [2, 1, 3]
+
+
+async def test_a_batch_that_contradicts_itself_takes_nothing_and_names_it(house: House) -> None:
+    answer = await house.publish(event(1), event(2), event(1, data={"n": 5}))
+    assert (answer.status_code, answer.json()["index"]) == (409, 2)
+    assert house.store.last_seq() == 0
+
+
+async def test_of_two_batches_at_a_time_that_contradict_each_other_one_is_taken_whole() -> None:
+    disk = Gate()
+    async with open_house(store=disk) as house:
+        disk.open.clear()
+        first = asyncio.ensure_future(house.publish(event(1), event(2)))
+        await asyncio.to_thread(disk.entered.acquire)
+        second = asyncio.ensure_future(house.publish(event(3), event(2, data={"n": 5}), event(4)))
+        third = asyncio.ensure_future(house.publish(event(5), event(2)))
+        disk.open.set()
+        assert (await first).json()["positions"] == [1, 2]
+        assert ((await second).status_code, (await second).json()["index"]) == (409, 1)
+        assert (await third).json()["events"][1] == {"position": 2, "duplicate": True}
+        assert sorted(each.id for each in disk.read_all(0, 10)) == ["e1", "e2", "e5"]
+
+
 REFUSED: dict[str, tuple[Any, str | None, int, str]] = {
     "no type": (event(type=None), STRUCTURED, 400, "type"),
     "no id": (event(id=None), STRUCTURED, 400, "id"),
