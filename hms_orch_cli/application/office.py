@@ -84,9 +84,11 @@ class Office:
         self._orchestrator.wake()
         return published
 
-    async def deploy(self, text: bytes) -> deploy.Deployment:
-        """Validates a definition (YAML or JSON) and records it. Raises SagaFileError."""
+    async def deploy(self, text: bytes, allow: Callable[[str], None] = lambda _: None) -> deploy.Deployment:
+        """Validates a definition (YAML or JSON) and records it, if `allow` does not raise for its id. Raises
+        SagaFileError."""
         checked = self._check(text)
+        allow(checked.saga)
         in_flight = run_list.in_flight(self._reader).get(checked.saga, {})
         deployment, now = deploy.plan(self._reader, checked.saga, checked.revision, checked.content, in_flight)
         if deployment.change != "unchanged":

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from hms_orch_cli import __version__
+from hms_orch_cli.dashboard.callers import ROLES
 
 _TEXT = {"type": "string"}
 _COUNT = {"type": "integer", "minimum": 0}
@@ -18,8 +19,8 @@ _PAUSED = {
 }
 
 
-def document() -> dict[str, Any]:
-    """The whole document."""
+def document(*, needs_token: bool = False) -> dict[str, Any]:
+    """The whole document; `needs_token` as the server is configured."""
     return {
         "openapi": "3.1.0",
         "info": {
@@ -29,7 +30,7 @@ def document() -> dict[str, Any]:
             "description": "Every error is a problem document (RFC 9457), with a `hint` where there is a next step.",
             "license": {"name": "MIT", "identifier": "MIT"},
         },
-        "security": [{}, {"token": []}],
+        "security": [{"token": []}] if needs_token else [],
         "paths": _paths(),
         "components": {
             "securitySchemes": {
@@ -109,6 +110,7 @@ def _paths() -> dict[str, Any]:
                 security=[],
             )
         },
+        "/v1/me": {"get": _operation("Who asks, and what they may do", {200: _ref("Caller")})},
         "/healthz": {"get": _operation("The process lives", {200: None}, security=[])},
         "/readyz": {"get": _operation("Ready for work, or 503 with the reason", {200: _record(ready={"const": True})})},
         "/metrics": {"get": _operation("Metrics in the text format of Prometheus", {200: None})},
@@ -329,6 +331,13 @@ _SCHEMAS: dict[str, Any] = {
         previous=_maybe("string"),
         changes={"type": "array", "items": _TEXT},
         inFlight=_BY_REVISION,
+    ),
+    "Caller": _record(
+        name=_maybe("string"),
+        role={"enum": list(ROLES)},
+        sagas={"type": "array", "items": _TEXT, "description": "definitions that it may act on; empty: all"},
+        types={"type": "array", "items": _TEXT, "description": "types that it may publish; empty: all"},
+        rights={"type": "array", "items": _TEXT},
     ),
     "Callback": {
         "type": "object",
