@@ -31,13 +31,13 @@ LAST_SEQ: Final = (1 << 63) - 1
 
 async def read(office: Office, streams: Streams, request: Request) -> Response:
     """Events behind `after`. A page: `next` is the `after` of the next one; the end of the log is reached when it does
-    not rise; `last` is the log's last position. With `Accept: text/event-stream` a stream, which `Last-Event-ID`
-    resumes."""
+    not rise; `last` is the log's last position. With `Accept: text/event-stream` a stream. `Last-Event-ID` wins over
+    `after`."""
     after = number(request, "after", 0, 0, LAST_SEQ)
     kinds = frozenset(words(request, "type"))
+    if (told := request.headers.get("last-event-id")) is not None:
+        after = whole(told, "Last-Event-ID", 0, LAST_SEQ)
     if request.method == "GET" and "text/event-stream" in request.headers.get("accept", ""):
-        if (told := request.headers.get("last-event-id")) is not None:
-            after = whole(told, "Last-Event-ID", 0, LAST_SEQ)
         return streams.answer(_source(office, after, kinds), LOOK_S)
     limit = number(request, "limit", 100, 1, PAGE)
     events, following = _page(office, after, kinds, limit)

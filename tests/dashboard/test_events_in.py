@@ -70,6 +70,19 @@ async def test_the_same_id_with_other_data_is_a_conflict(house: House) -> None:
     assert house.store.last_seq() == 1
 
 
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [(-2147483648, -2147483648), (2147483647, 2147483647), (7.0, 7), (True, True), (2147483648, None), (1.5, None),
+     (-2147483649, None), ([1], None), ({}, None)],
+)  # fmt: skip
+async def test_an_extension_is_text_integer_or_boolean(house: House, value: Any, kept: Any) -> None:
+    answer = await post(house, event(1, mine=value))
+    assert answer.status_code == (400 if kept is None else 202), answer.text
+    if kept is not None:
+        (stored,) = (await house.client.get("/v1/events")).json()["events"]
+        assert stored["mine"] == kept and type(stored["mine"]) is type(kept)
+
+
 async def test_a_batch_is_answered_in_its_order(house: House) -> None:
     answer = await house.publish(event(1), event(2), event(1))
     assert answer.status_code == 202
@@ -136,6 +149,7 @@ REFUSED: dict[str, tuple[Any, str | None, int, str]] = {
     "no id": (event(id=None), STRUCTURED, 400, "id"),
     "no source": (event(source=None), STRUCTURED, 400, "source"),
     "no specversion": (event(specversion=None), STRUCTURED, 400, "specversion"),
+    "specversion null": ({**event(), "specversion": None}, STRUCTURED, 400, "specversion"),
     "other specversion": (event(specversion="0.3"), STRUCTURED, 400, "0.3"),
     "the type is a number": (event(type=5), STRUCTURED, 400, "type"),
     "reserved type": (event(type="saga.completed"), STRUCTURED, 400, "orchestrator's own"),
