@@ -50,7 +50,7 @@ def create_app(
     """The application. `host` is where it will listen, `public_url` how it is reached through a proxy. `tokens` open
     everything; with `session_secret` logins of browsers outlive the process. `app.state.streams.stop()` ends the
     streams."""
-    streams = Streams()
+    streams = Streams(office.last_seq)
     register = Register(tokens, named_tokens)
     secure = (public_url or "").startswith("https:")
     sessions = Sessions(session_secret or secrets.token_bytes(32), office.clock.now_ms, secure=secure)
