@@ -50,7 +50,7 @@ def validate(
     from hms_orch_cli.sagafile.project import check_files
     from hms_orch_cli.wiring import expressions
 
-    checked = check_files(files(paths), expressions(), services=load().services.keys(), strict=strict)
+    checked = check_files(files(paths), expressions(), services=load().services, strict=strict)
     if report is Report.JSON:
         output.as_json([_as_json(finding) for each in checked for finding in each.findings])
     else:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
 from typing import Any, Final
 
-from hms_orch_cli.ports import Expressions
+from hms_orch_cli.ports import Expressions, Service
 from hms_orch_cli.saga.definition import Saga, saga_from
 from hms_orch_cli.sagafile import catalogue
 from hms_orch_cli.sagafile.findings import FIRST, Finding
+from hms_orch_cli.sagafile.lint import lint
+from hms_orch_cli.sagafile.lint.secrets import check_tokens
+from hms_orch_cli.sagafile.outline import Outline, outline_of
 from hms_orch_cli.sagafile.reader import Tree, read
 from hms_orch_cli.sagafile.rules import check_rules
 from hms_orch_cli.sagafile.schema import check_schema, shown
@@ -20,6 +23,17 @@ from hms_orch_cli.sagafile.waits import check_waits
 
 MAX_FINDINGS: Final = 100
 """Findings of one file; a file with more is broken in another way than they tell."""
+
+_IN_THE_WAY: Final = frozenset(
+    rule.id
+    for rule in (
+        *(catalogue.ENCODING, catalogue.TOO_MUCH, catalogue.DUPLICATE_KEY, catalogue.NOT_PLAIN, catalogue.BAD_NUMBER),
+        *(catalogue.NO_SAGA, catalogue.UNKNOWN_KEY, catalogue.MISSING_KEY, catalogue.WRONG_TYPE, catalogue.WRONG_VALUE),
+        *(catalogue.OUT_OF_RANGE, catalogue.BAD_FORM, catalogue.STEP_KIND, catalogue.NAME_TAKEN),
+        *(catalogue.ADDRESS, catalogue.ADDRESS_LITERAL),
+    )
+)
+"""With one of these the file does not say what it means: advice would be about something else."""
 
 
 @dataclass(frozen=True)
@@ -54,16 +68,38 @@ class Checked:
         return not _has_error(self.findings)
 
 
-def check(
-    text: bytes, file: str, expressions: Expressions, *, services: Collection[str] | None = None, strict: bool = False
-) -> Checked:
-    """Everything that is right and wrong with a saga file.
+@dataclass(slots=True)
+class Examined:
+    """A file that was looked at by itself: its sagas without an error, and of each that says what it means what it is
+    to other sagas. Findings are still added to its source."""
 
-    `file` is its name in the findings. `services` are the names of the address book; None leaves unknown services
-    alone. `strict` turns warnings into errors. Never raises for what a file may hold.
+    source: Source
+    documents: list[Document] = field(default_factory=list)
+    outlines: list[Outline] = field(default_factory=list)
+
+
+def check(
+    text: bytes,
+    file: str,
+    expressions: Expressions,
+    *,
+    services: Mapping[str, Service] | None = None,
+    strict: bool = False,
+) -> Checked:
+    """Everything that is right and wrong with a saga file, seen alone.
+
+    `file` is its name in the findings. `services` is the address book; None leaves unknown services alone. `strict`
+    turns warnings into errors. Never raises for what a file may hold.
     """
+    return conclude(examine(text, file, expressions, services=services, strict=strict))
+
+
+def examine(
+    text: bytes, file: str, expressions: Expressions, *, services: Mapping[str, Service] | None, strict: bool
+) -> Examined:
+    """The first part of `check`."""
     source = Source(text, file, strict=strict)
-    documents: list[Document] = []
+    examined = Examined(source)
     ids: set[str] = set()
     seen = known = 0
     for tree in read(source):
@@ -72,15 +108,26 @@ def check(
             continue
         seen += 1
         _check_document(tree, source, expressions, services, ids)
+        if not _IN_THE_WAY.intersection(finding.rule for finding in source.findings[known:]):
+            lint(tree, source, expressions, services)
+            examined.outlines.append(outline_of(tree))
         if not _has_error(source.findings[known:]):
-            documents.append(Document(tree.value))
+            examined.documents.append(Document(tree.value))
         known = len(source.findings)
     if not seen and not source.findings:
         source.add(catalogue.NO_SAGA, "the file holds no saga", "Begin with 'id: …'.", FIRST)
+    check_tokens(source)
+    return examined
+
+
+def conclude(examined: Examined) -> Checked:
+    """The second part: the findings in order, no more than anybody reads."""
     findings = sorted(
-        set(source.findings), key=lambda found: (found.severity, found.line, found.column, found.rule, found.message)
+        set(examined.source.findings),
+        key=lambda found: (found.severity, found.line, found.column, found.rule, found.message),
     )
-    return Checked(tuple(documents), tuple(findings[:MAX_FINDINGS]), max(len(findings) - MAX_FINDINGS, 0))
+    kept, left_out = tuple(findings[:MAX_FINDINGS]), max(len(findings) - MAX_FINDINGS, 0)
+    return Checked(tuple(examined.documents), kept, left_out)
 
 
 def revision_of(content: Mapping[str, Any]) -> str:
@@ -95,7 +142,7 @@ def _has_error(findings: Iterable[Finding]) -> bool:
 
 
 def _check_document(
-    tree: Tree, source: Source, expressions: Expressions, services: Collection[str] | None, ids: set[str]
+    tree: Tree, source: Source, expressions: Expressions, services: Mapping[str, Service] | None, ids: set[str]
 ) -> None:
     """Notes the mistakes of one document. `ids` are those of the documents before it."""
     if not isinstance(tree.value, dict):

@@ -8,13 +8,14 @@ from pathlib import Path
 from hms_orch_cli.expressions import CelExpressions
 from hms_orch_cli.sagafile.check import check
 from hms_orch_cli.sagafile.report import as_text
+from tests.sagafile.books import book
 
 FOLDER = Path(__file__).with_name("broken")
 
 
 def findings_of(file: Path) -> str:
     """The whole report of one broken file."""
-    checked = check(file.read_bytes(), f"broken/{file.name}", CelExpressions(), services=("payment-svc",))
+    checked = check(file.read_bytes(), f"broken/{file.name}", CelExpressions(), services=book("payment-svc"))
     return as_text(checked.findings, checked.left_out)
 
 

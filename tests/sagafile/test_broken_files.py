@@ -40,7 +40,7 @@ def test_the_place_of_a_finding_lies_inside_the_file(file: Path) -> None:
     data = file.read_bytes()
     lines = data.decode("utf-8-sig", "replace").replace("\r\n", "\n").split("\n")
 
-    for finding in check(data, file.name, CelExpressions(), services=()).findings:
+    for finding in check(data, file.name, CelExpressions(), services={}).findings:
         assert 1 <= finding.line <= finding.end_line <= len(lines)
         assert 1 <= finding.column <= len(lines[finding.line - 1]) + 1
         assert (finding.line, finding.column) < (finding.end_line, finding.end_column)
