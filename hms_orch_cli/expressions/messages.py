@@ -55,7 +55,8 @@ def compile_error(said: str, text: str, names: Sequence[str]) -> ExpressionError
     if undeclared := _UNDECLARED.search(complaint):
         return _unknown(undeclared[1], place, text, names)
     if overload := OVERLOAD.search(complaint):
-        return ExpressionError(_line(f"{_operator(overload[1])} cannot be used on ({overload[2]})"), column=place)
+        types = overload[2].replace("google.protobuf.", "").lower()
+        return ExpressionError(_line(f"{_operator(overload[1])} cannot be used on ({types})"), column=place)
     if single := _NO_MEMBERS.search(complaint):
         return ExpressionError(f"a member is read from a value of type {single[1]}, which has none", column=place)
     if unexpected := _UNEXPECTED.search(complaint):

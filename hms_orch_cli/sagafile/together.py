@@ -53,9 +53,8 @@ def _loops(sagas: Sequence[Placed], expressions: Expressions) -> None:
     for source, saga in chained:
         if circle := _circle(saga.id, starts):
             message = f"a run of '{saga.id}' starts it anew: {' → '.join(circle)}"
-            source.add(
-                catalogue.TRIGGER_LOOP, message, "Let a filter leave one of them out: data.saga.", *saga.triggers[0][1]
-            )
+            fix = 'Let one of the filters keep the others out: data.saga == "…".'
+            source.add(catalogue.TRIGGER_LOOP, message, fix, *saga.triggers[0][1])
 
 
 def _is_started_by(saga: Outline, other: str, expressions: Expressions) -> bool:

@@ -78,8 +78,8 @@ def test_strict_refuses_what_is_a_warning_otherwise() -> None:
     "same",
     [
         "trigger: a\nid: pay.v1\nsteps:\n  - compensate: event\n    call: payment-svc:/pay\n    name: pay\n",
-        "# words\n\nid:   pay.v1\ntrigger: 'a'   # more\nsteps: [{name: \"pay\", call: payment-svc:/pay, compensate: event}]\n",
-        '{"id": "pay.v1", "trigger": "a", "steps": [{"name": "pay", "call": "payment-svc:/pay", "compensate": "event"}]}',
+        "# words\n\nid:   pay.v1\ntrigger: 'a' #\nsteps: [{name: \"pay\", compensate: event, call: payment-svc:/pay}]",
+        '{"id":"pay.v1","trigger":"a","steps":[{"name":"pay","call":"payment-svc:/pay","compensate":"event"}]}',
         "\ufeff" + PAY.replace("\n", "\r\n"),
         "---\n" + PAY + "...\n",
     ],
@@ -161,4 +161,6 @@ def test_the_whole_language_is_right() -> None:
     assert saga.lock == Lock("data.policyId", "wait", 600_000)
     assert (pay.on_exhausted, saga.hitl_after) == ("hitl", 3)
     assert saga.steps["settle"].awaits == Await("payment.settled", "event.data.policyId == data.policyId", 86_400_000)
-    assert saga.steps["release"].approval == Approval("Release ${context.pay.amount}?", 86_400_000, "continue")
+    assert saga.steps["release"].approval == Approval(
+        "Release ${has(context.pay) ? context.pay.amount : 0}?", 86_400_000, "continue"
+    )

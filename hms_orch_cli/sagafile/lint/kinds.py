@@ -51,5 +51,8 @@ def _check(subject: Subject, piece: Piece, known: dict[tuple[str, ...], CelType]
         expressions.type_of(piece.cel, names, known, boolean=written.kind == "condition")
     except ExpressionError as error:
         message = f"{piece.key}: {error.message}"
+        fix = error.hint or "Convert one side: string(…), int(…), double(…), timestamp(…)."
+        if error.message.startswith("must be"):
+            fix = "Compare it with something."
         column = piece.start + max(error.column, 1)
-        subject.note_inside(catalogue.TYPES_DIFFER, message, error.hint, written.path, column, 1)
+        subject.note_inside(catalogue.TYPES_DIFFER, message, fix, written.path, column, 1)
