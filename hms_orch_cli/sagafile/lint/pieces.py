@@ -26,6 +26,11 @@ class Piece(NamedTuple):
         """Whether the undo evaluates it."""
         return self.key == "compensate"
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether it says nothing but what it reads, which may be of any type."""
+        return self.written.kind != "condition" and self.reads[0].length == len(self.cel.strip())
+
     def note(self, subject: Subject, rule: Rule, message: str, fix: str, read: Read) -> None:
         """A finding at something that it reads."""
         subject.note_inside(rule, message, fix, self.written.path, self.start + read.column, read.length)
