@@ -97,7 +97,7 @@ def _documents(config: Config, paths: list[str], strict: bool) -> Iterator[Docum
     from hms_orch_cli.cli.validate import files
     from hms_orch_cli.errors import SagaFileError
     from hms_orch_cli.sagafile.project import check_files
-    from hms_orch_cli.sagafile.report import as_text
+    from hms_orch_cli.sagafile.reports.text import as_text
     from hms_orch_cli.wiring import expressions
 
     found = list(files(paths))
