@@ -101,10 +101,10 @@ def summary(validation: Validation) -> str:
     return f"{what}: {', '.join(said) or 'nothing to say'}"
 
 
-def files(paths: Sequence[str], problem: Problem | None = None) -> Iterator[tuple[str, bytes]]:
-    """Name and content of each file that the paths mean, `-` for stdin. `problem` hears of what cannot be read;
-    without it that is raised, as NotFound or SagaFileError."""
-    from hms_orch_cli.sagafile.paths import expand, refuse
+def files(paths: Sequence[str], problem: Problem | None = None, *, tests: bool = True) -> Iterator[tuple[str, bytes]]:
+    """Name and content of each file that the paths mean, `-` for stdin; without `tests` none that holds tests of a
+    saga. `problem` hears of what cannot be read; without it that is raised, as NotFound or SagaFileError."""
+    from hms_orch_cli.sagafile.paths import expand, is_test, refuse
 
     problem = problem or refuse
     if "-" in paths:
@@ -113,6 +113,8 @@ def files(paths: Sequence[str], problem: Problem | None = None) -> Iterator[tupl
         except HmsError as error:
             problem(error)
     for file in expand([path for path in paths if path != "-"], problem=problem):
+        if is_test(file.name) and not tests:
+            continue
         try:
             yield file.name, file.read()
         except HmsError as error:

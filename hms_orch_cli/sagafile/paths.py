@@ -79,14 +79,12 @@ def _meant(argument: str, base: Path, problem: Problem) -> Iterator[Path]:
         found = [file for file in _below(start, ("**", "*"), base, problem) if file.name.endswith(SUFFIXES)]
         hint = "Saga files end in .yaml or .yml; 'hms-orch init' writes an example."
         nothing = NotFound(f"no saga files in the folder {argument}", hint)
-    elif os.path.lexists(start):
-        found = [start]
-    elif not _is_pattern(argument):
-        problem(_missing(argument))
-        return
-    else:
+    elif _is_pattern(argument) and not os.path.lexists(start):
         found = _matching(argument, base, problem)
         nothing = NotFound(f"no file fits {argument}", "In a pattern '*' stands for a name, '**' for any folders.")
+    else:
+        found = [start] if os.path.lexists(start) else []
+        nothing = _missing(argument)
     if not found:
         problem(nothing)
     yield from found

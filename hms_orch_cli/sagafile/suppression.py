@@ -54,7 +54,9 @@ def comments_of(source: Source, trees: Iterable[Tree]) -> list[Comment]:
         place = Place(line, start + 1, line, start + len(text) + 1)
         names = list(_NAME.finditer(wish[2])) if wish else []
         if wish is None or not names:
-            source.add(catalogue.BAD_SUPPRESSION, "this comment is for hms-orch, which does not understand it", _HOW, place)
+            source.add(
+                catalogue.BAD_SUPPRESSION, "this comment is for hms-orch, which does not understand it", _HOW, place
+            )
             continue
         for name in names:
             column = start + wish.start(2) + name.start() + 1
