@@ -10,7 +10,7 @@ from tests.sagafile.broken_files import FOLDER
 
 GOOD = "id: good.v1\ntrigger: a\nsteps:\n  - name: pay\n    call: payment-svc:/pay\n    compensate: payment-svc:/back\n"
 QUIET = GOOD.replace("good", "quiet").replace(":/pay", ":/pay  # hms-orch: ignore[HMS042] see the runbook")
-HOSTILE = "x\x1b[2J\u202e::error::%0A,\n保#?.yaml"
+HOSTILE = "x\udcff\x1b[2J\u202e::error::%0A,\n保#?.yaml"
 UNREAD = (NotFound("no such file or folder: gone.yaml", "Paths are relative to the working folder."),)
 
 

@@ -117,7 +117,7 @@ def test_a_name_is_a_uri_whatever_it_holds() -> None:
     places = [result["locations"][0]["physicalLocation"] for result in run_of(everything())["results"]]
     uris = {place["artifactLocation"]["uri"] for place in places}
 
-    assert "x%1B%5B2J%E2%80%AE%3A%3Aerror%3A%3A%250A%2C%0A%E4%BF%9D%23%3F.yaml" in uris
+    assert "x%FF%1B%5B2J%E2%80%AE%3A%3Aerror%3A%3A%250A%2C%0A%E4%BF%9D%23%3F.yaml" in uris
     assert "folder%20with%20blanks/g.yaml" in uris
     assert HOSTILE not in uris
 
