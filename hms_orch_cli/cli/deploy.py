@@ -101,7 +101,7 @@ def _documents(config: Config, paths: list[str], strict: bool) -> Iterator[Docum
     from hms_orch_cli.wiring import expressions
 
     found = list(files(paths, tests=False))
-    results = check_files(found, expressions(), services=config.services.keys(), strict=strict)
+    results = check_files(found, expressions(), services=config.services, strict=strict)
     checked = [(name, each) for (name, _), each in zip(found, results, strict=True)]
     for _, each in checked:
         if said := as_text(each.findings, each.left_out):

@@ -74,7 +74,7 @@ def validate(
     rules = selected(select or (), ignore or ())
     unread: list[HmsError] = []
     found = files(paths, unread.append)
-    checked = check_files(found, expressions(), services=load().services.keys(), strict=strict, rules=rules)
+    checked = check_files(found, expressions(), services=load().services, strict=strict, rules=rules)
     validation = Validation(checked, unread)
     _print(validation, report)
     for problem in unread:

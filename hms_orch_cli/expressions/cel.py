@@ -13,11 +13,15 @@ from typing import TYPE_CHECKING, Any
 from hms_orch_cli.errors import ExpressionError
 from hms_orch_cli.expressions.lexer import Members, secret_names, uses
 from hms_orch_cli.expressions.messages import compile_error, runtime_error
+from hms_orch_cli.expressions.reads import reads
 from hms_orch_cli.expressions.template import CelTemplate, split
 from hms_orch_cli.expressions.values import frame, to_json
+from hms_orch_cli.ports import CelType, Inserted, Read
 
 if TYPE_CHECKING:
     from cel_expr_python import cel
+
+    from hms_orch_cli.expressions.types import Known
 
 MAX_EXPRESSION = 4096
 """Characters of one expression."""
@@ -69,6 +73,7 @@ class CelExpressions:
 
     def __init__(self) -> None:
         self._environments: dict[frozenset[str], cel.Env] = {}
+        self._typed: dict[frozenset[str], cel.Env] = {}
 
     def compile(self, text: str, names: Sequence[str], *, boolean: bool = False) -> CelExpression:
         """Compiles `text`. Raises ExpressionError with the place, as a character of `text` counted from 1."""
@@ -105,12 +110,45 @@ class CelExpressions:
                 raise
         return CelTemplate(tuple(parts))
 
+    def inserted(self, text: str) -> Sequence[Inserted]:
+        """The CEL of each `${…}` in `text`; none where one is not closed."""
+        try:
+            return [part for part in split(text, MAX_EXPRESSION) if not isinstance(part, str)]
+        except ExpressionError:
+            return ()
+
+    def reads(self, text: str) -> Sequence[Read]:
+        """What an expression reads, in the order of the text, whether it compiles or not."""
+        return reads(text[:MAX_EXPRESSION])
+
+    def type_of(self, text: str, names: Sequence[str], known: Known, *, boolean: bool = False) -> CelType:
+        """What an expression yields if the paths in `known` are of these types; any if it does not compile without
+        them. Raises ExpressionError with the place where they do not go together."""
+        from hms_orch_cli.expressions.types import is_certain, json_type, stand_ins, with_stand_ins
+
+        allowed = frozenset(names)
+        env = self._typed.get(allowed)
+        if env is None:
+            env = self._typed[allowed] = self._new_environment(allowed, stand_ins())
+        try:
+            kind = json_type(env.compile(with_stand_ins(text, known)).return_type())
+        except RuntimeError as error:
+            if is_certain(str(error)):
+                raise compile_error(str(error), text, names) from None
+            return "any"
+        if boolean and kind not in ("bool", "any"):
+            raise ExpressionError(f"must be true or false, but is of type {kind}", column=1)
+        return kind
+
     def _environment(self, names: frozenset[str]) -> cel.Env:
         env = self._environments.get(names)
         if env is None:
-            from cel_expr_python import cel
-
-            types = dict.fromkeys(_ANY, cel.Type.DYN)
-            types.update(dict.fromkeys(_MAPS, cel.Type.Map(cel.Type.STRING, cel.Type.DYN)))
-            env = self._environments[names] = cel.NewEnv(variables={name: types[name] for name in names})
+            env = self._environments[names] = self._new_environment(names, {})
         return env
+
+    def _new_environment(self, names: frozenset[str], more: Mapping[str, cel.Type]) -> cel.Env:
+        from cel_expr_python import cel
+
+        types = dict.fromkeys(_ANY, cel.Type.DYN)
+        types.update(dict.fromkeys(_MAPS, cel.Type.Map(cel.Type.STRING, cel.Type.DYN)))
+        return cel.NewEnv(variables={**{name: types[name] for name in names}, **more})

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from hms_orch_cli.errors import ExpressionError
 from hms_orch_cli.expressions.lexer import Members, closing_brace
 from hms_orch_cli.expressions.values import to_text
-
-
-class Inserted(NamedTuple):
-    """The CEL of one `${…}`; it begins at the character `start` (from 0) of the text."""
-
-    text: str
-    start: int
+from hms_orch_cli.ports import Inserted
 
 
 class Part(Protocol):
