@@ -13,6 +13,8 @@ DUPLICATE_KEY: Final = Rule("HMS004", "duplicate-key", "error", "A key stands tw
 NOT_PLAIN: Final = Rule("HMS005", "not-plain", "error", "Anchors, aliases, merge keys, tags, maps as keys: not here.")
 BAD_NUMBER: Final = Rule("HMS006", "bad-number", "error", "A number that JSON cannot carry, or that reads two ways.")
 NO_SAGA: Final = Rule("HMS007", "no-saga", "error", "A document is not a map, or the file holds none.")
+BAD_SUPPRESSION: Final = Rule("HMS008", "bad-suppression", "error", "A comment for hms-orch that silences no warning.")
+UNUSED_SUPPRESSION: Final = Rule("HMS009", "unused-suppression", "warning", "A comment silences what is not there.")
 
 UNKNOWN_KEY: Final = Rule("HMS010", "unknown-key", "error", "The language has no such key at this place.")
 MISSING_KEY: Final = Rule("HMS011", "missing-key", "error", "A required key is missing.")
@@ -33,7 +35,9 @@ TEMPLATE: Final = Rule("HMS031", "bad-template", "error", "The CEL inside a ${â€
 
 ADDRESS: Final = Rule("HMS040", "bad-address", "error", "A call goes to service:/path, and the path stays a path.")
 ADDRESS_LITERAL: Final = Rule("HMS041", "address-literal", "error", "A service is a name, never an IP address.")
-UNKNOWN_SERVICE: Final = Rule("HMS042", "unknown-service", "warning", "A service is not in the address book.")
+UNKNOWN_SERVICE: Final = Rule(
+    "HMS042", "unknown-service", "warning", "A service is not in the address book.", elsewhere=True
+)
 OWNED_HEADER: Final = Rule("HMS043", "owned-header", "error", "A header that the orchestrator sets itself.")
 BAD_HEADER: Final = Rule("HMS044", "bad-header", "error", "A header that HTTP cannot carry.")
 BODY_OF_GET: Final = Rule("HMS045", "body-of-get", "error", "A GET has no body.")
@@ -61,12 +65,18 @@ SIDE_BY_SIDE: Final = Rule(
     "HMS110", "same-object-side-by-side", "warning", "Two steps of a group change one object at the same time."
 )
 WAITS_FOR_OWN_LOCK: Final = Rule(
-    "HMS111", "waits-for-own-lock", "warning", "A run waits for one that waits for its lock."
+    "HMS111", "waits-for-own-lock", "warning", "A run waits for one that waits for its lock.", elsewhere=True
 )
-TRIGGER_LOOP: Final = Rule("HMS112", "trigger-loop", "warning", "Sagas whose runs start one another in a circle.")
-ID_ELSEWHERE: Final = Rule("HMS113", "id-taken-elsewhere", "warning", "Two files have a saga of the same id.")
+TRIGGER_LOOP: Final = Rule(
+    "HMS112", "trigger-loop", "warning", "Sagas whose runs start one another in a circle.", elsewhere=True
+)
+ID_ELSEWHERE: Final = Rule(
+    "HMS113", "id-taken-elsewhere", "warning", "Two files have a saga of the same id.", elsewhere=True
+)
 SECRET: Final = Rule("HMS114", "secret-written-out", "warning", "A password, key or token stands in the file.")
-PLAIN_HTTP: Final = Rule("HMS115", "plain-http", "warning", "A service is called without TLS beyond this network.")
+PLAIN_HTTP: Final = Rule(
+    "HMS115", "plain-http", "warning", "A service is called without TLS beyond this network.", elsewhere=True
+)
 ENDLESS_APPROVAL: Final = Rule("HMS116", "approval-without-expiry", "warning", "A step may wait for a person for ever.")
 ENDLESS_WAIT: Final = Rule("HMS117", "wait-without-end", "warning", "A step may wait for an event for ever.")
 TWO_IRREVERSIBLE: Final = Rule(
@@ -82,5 +92,13 @@ DEADLINE_AFTER_IRREVERSIBLE: Final = Rule(
 RULES: Final = {rule.id: rule for rule in list(globals().values()) if isinstance(rule, Rule)}
 """Id -> rule."""
 
+TITLES: Final = {rule.title: rule for rule in RULES.values()}
+"""Title -> rule."""
+
 RETIRED: Final = frozenset(("HMS060",))
 """Ids of rules that are gone. They still stand in old reports and suppressions, so no new rule takes one."""
+
+
+def find(name: str) -> Rule | None:
+    """The rule of an id or a title."""
+    return RULES.get(name) or TITLES.get(name)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hms_orch_cli.expressions import CelExpressions
 from hms_orch_cli.sagafile.project import check_files
-from hms_orch_cli.sagafile.report import as_text
+from hms_orch_cli.sagafile.reports.text import as_text
 from tests.sagafile.books import book
 
 FOLDER = Path(__file__).with_name("broken")
