@@ -8,6 +8,7 @@ limits; an activation keeps what it converted, so one is made for each evaluatio
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from hms_orch_cli.errors import ExpressionError
@@ -34,14 +35,18 @@ _MAPS = ("event", "context", "saga", "secret")
 class CelExpression:
     """A compiled expression; `needs` is what its evaluation has to be given."""
 
-    __slots__ = ("_boolean", "_env", "_program", "needs", "secrets")
-
     def __init__(self, program: cel.Expression, env: cel.Env, text: str, names: frozenset[str], boolean: bool) -> None:
         self._program = program
         self._env = env
+        self._text = text
+        self._names = names
         self._boolean = boolean
-        self.needs: Mapping[str, Members] = uses(text, names)
-        self.secrets = secret_names(text) if "secret" in self.needs else frozenset[str]()
+        self.secrets = secret_names(text) if "secret" in names and "secret" in text else frozenset[str]()
+
+    @cached_property
+    def needs(self) -> Mapping[str, Members]:
+        """Worked out when it is asked for, since a check alone never does."""
+        return uses(self._text, self._names)
 
     def evaluate(self, names: Mapping[str, Any]) -> Any:
         """The value as plain JSON values. Raises ExpressionError."""
