@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 MAX_EXPRESSION = 4096
 """Characters of one expression."""
 
+REMEMBERED = 512
+"""Short expressions that are compiled once: many sagas say the same, `data.policyId` first of all."""
+SHORT = 200
+"""Characters of a short expression."""
+
 _ANY = ("data", "response")
 """Names that may hold any JSON value; the others hold maps with texts as keys."""
 _MAPS = ("event", "context", "saga", "secret")
@@ -79,9 +84,21 @@ class CelExpressions:
     def __init__(self) -> None:
         self._environments: dict[frozenset[str], cel.Env] = {}
         self._typed: dict[frozenset[str], cel.Env] = {}
+        self._compiled: dict[tuple[str, tuple[str, ...], bool], CelExpression] = {}
 
     def compile(self, text: str, names: Sequence[str], *, boolean: bool = False) -> CelExpression:
         """Compiles `text`. Raises ExpressionError with the place, as a character of `text` counted from 1."""
+        key = (text, tuple(names), boolean)
+        known = self._compiled.get(key)
+        if known is None:
+            known = self._compile(text, names, boolean)
+            if len(text) <= SHORT:
+                if len(self._compiled) >= REMEMBERED:
+                    self._compiled.clear()
+                self._compiled[key] = known
+        return known
+
+    def _compile(self, text: str, names: Sequence[str], boolean: bool) -> CelExpression:
         if len(text) > MAX_EXPRESSION:
             raise ExpressionError(f"an expression may have {MAX_EXPRESSION} characters, this one has {len(text)}")
         allowed = frozenset(names)
