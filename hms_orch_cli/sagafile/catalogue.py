@@ -88,6 +88,7 @@ UNDO_NEEDS_ANSWER: Final = Rule(
 DEADLINE_AFTER_IRREVERSIBLE: Final = Rule(
     "HMS120", "deadline-after-irreversible", "warning", "A deadline may turn back what is past an irreversible step."
 )
+SAME_ALWAYS: Final = Rule("HMS121", "constant-condition", "warning", "A condition that is the same for every event.")
 
 RULES: Final = {rule.id: rule for rule in list(globals().values()) if isinstance(rule, Rule)}
 """Id -> rule."""

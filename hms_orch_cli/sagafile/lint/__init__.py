@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from hms_orch_cli.ports import Expressions, Service
+from hms_orch_cli.sagafile.lint.conditions import check_conditions
 from hms_orch_cli.sagafile.lint.hosts import check_hosts
 from hms_orch_cli.sagafile.lint.irreversible import check_irreversible
 from hms_orch_cli.sagafile.lint.kinds import check_types
@@ -31,6 +32,7 @@ def lint(tree: Tree, source: Source, expressions: Expressions, services: Mapping
     check_patience(subject)
     check_side_by_side(subject)
     check_secrets(subject)
+    check_conditions(subject, expressions)
     pieces = [(part, piece) for part in subject.parts.values() for piece in pieces_of(part, expressions)]
     check_reading(subject, pieces, expressions)
     check_types(subject, pieces, expressions)
