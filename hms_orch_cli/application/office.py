@@ -87,7 +87,8 @@ class Office:
         """Validates a definition (YAML or JSON) and records it. Raises SagaFileError."""
         checked = self._check(text)
         in_flight = overview.in_flight(self._reader).get(checked.saga, {})
-        deployment, now = deploy.plan(self._reader, checked.saga, checked.revision, checked.content, in_flight)
+        now = deploy.standing(self._reader, checked.saga)
+        deployment = deploy.plan(now, checked.saga, checked.revision, checked.content, in_flight)
         if deployment.change != "unchanged":
             append = deploy.deploy_append(
                 checked.saga, checked.revision, checked.content, now.version, self.clock.now_ms()

@@ -328,7 +328,16 @@ _SCHEMAS: dict[str, Any] = {
         change={"enum": ["new", "changed", "unchanged"]},
         previous=_maybe("string"),
         changes={"type": "array", "items": _TEXT},
+        difference={"type": "array", "items": _ref("Change")},
         inFlight=_BY_REVISION,
+    ),
+    "Change": _record(
+        kind={"enum": ["added", "removed", "renamed", "moved", "changed", "rewritten"]},
+        steps={"type": "array", "items": _TEXT},
+        key=_maybe("string"),
+        before={},
+        after={},
+        sentence=_TEXT,
     ),
     "Callback": {
         "type": "object",
