@@ -107,6 +107,18 @@ def deployed(reader: LogReader) -> list[tuple[Event, dict[str, Any]]]:
     return [current[saga] for saga in sorted(current)]
 
 
+def definition_json(reader: LogReader, saga: str, revision: str | None = None) -> dict[str, Any]:
+    """A definition as it holds at the end of the log, or any revision that ever did: `{"id", "revision", "content"}`.
+    Raises NotFound."""
+    events = [event for event in reader.read(f"definition/{saga}") if event.type in (DEPLOYED, UNDEPLOYED)]
+    for event in reversed(events if revision is not None else events[-1:]):
+        data = orjson.loads(event.data or "{}")
+        if event.type == DEPLOYED and revision in (None, data["revision"]):
+            return {"id": saga, "revision": data["revision"], "content": data["content"]}
+    which = "" if revision is None else f" of revision {revision[:12]}"
+    raise NotFound(f"no definition {saga}{which} is deployed", "deploy a file, or look for the id with hms-orch status")
+
+
 def _event(saga: str, version: int, kind: str, data: dict[str, Any], now_ms: int) -> NewEvent:
     return NewEvent(
         id=f"{saga}.{version}", source=SOURCE, type=kind, time=rfc3339(now_ms), data=orjson.dumps(data).decode()

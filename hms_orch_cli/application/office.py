@@ -117,6 +117,10 @@ class Office:
             for event, data in deploy.deployed(self._reader)
         ]
 
+    def definition(self, saga: str, revision: str | None) -> dict[str, Any]:
+        """One that holds, or that held: see `deploy.definition_json`. Raises NotFound."""
+        return deploy.definition_json(self._reader, saga, revision)
+
     def runs(
         self,
         *,
