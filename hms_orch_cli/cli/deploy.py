@@ -131,7 +131,7 @@ def _documents(config: Config, paths: list[str], strict: bool) -> Iterator[Docum
 
 def _planned(config: Config, documents: list[Document]) -> list[Deployment]:
     from hms_orch_cli.application.deploy import NOTHING, plan, standing
-    from hms_orch_cli.application.overview import in_flight
+    from hms_orch_cli.application.run_list import in_flight
     from hms_orch_cli.cli.remote import Remote
     from hms_orch_cli.errors import StoreMissing
     from hms_orch_cli.wiring import open_reader
@@ -162,7 +162,7 @@ def _at_server(server: Remote) -> tuple[Mapping[str, Standing], Mapping[str, Any
 
 def _deployed(config: Config, documents: list[Document]) -> list[Deployment]:
     from hms_orch_cli.application.deploy import Deployment, deploy_append, plan, standing
-    from hms_orch_cli.application.overview import in_flight
+    from hms_orch_cli.application.run_list import in_flight
     from hms_orch_cli.cli.remote import Remote, find_writer
     from hms_orch_cli.wiring import open_store
 

@@ -11,7 +11,7 @@ from hms_orch_cli.application.overview import RunView
 from hms_orch_cli.dashboard.html import text
 from hms_orch_cli.ports import Event, RunRow
 from hms_orch_cli.saga.moment import rfc3339
-from hms_orch_cli.views.runs import SIGNS
+from hms_orch_cli.views.states import SIGNS
 
 BACK: Final = '<p class="back"><a href="/">all runs</a></p>'
 DATA: Final = 4_000

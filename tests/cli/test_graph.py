@@ -21,7 +21,7 @@ from hms_orch_cli.cli.status import STYLES
 from hms_orch_cli.safe import safe
 from hms_orch_cli.saga.definition import Saga
 from hms_orch_cli.views.graph import Graph, graph_of
-from hms_orch_cli.views.runs import SIGNS
+from hms_orch_cli.views.states import SIGNS
 from tests.cli.conftest import Desk, Run
 from tests.cli.workshop import LATER, NO, OK, ORDER, Workshop
 from tests.specs import approval, group, saga_of, sequence, step, wait

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from hms_orch_cli.cli.output import Styled, styled
 from hms_orch_cli.safe import safe
 from hms_orch_cli.views.graph import UNDO_STATES, Beside, Graph, Mark, Node, Part, Series
-from hms_orch_cli.views.runs import SIGNS
+from hms_orch_cli.views.states import SIGNS
 
 NOTHING: Final = Styled("", "")
 NAME: Final = 48
