@@ -9,12 +9,15 @@ from collections.abc import Iterable
 from typing import Final
 
 from hms_orch_cli.errors import ExpressionError
-from hms_orch_cli.ports import CelType, Expressions
+from hms_orch_cli.ports import CelType, Expressions, Read
 from hms_orch_cli.sagafile import catalogue
 from hms_orch_cli.sagafile.lint.pieces import Piece
 from hms_orch_cli.sagafile.lint.subject import Part, Subject
 
-_TEXTS: Final[dict[tuple[str, ...], CelType]] = {
+Known = dict[tuple[str, ...], CelType]
+"""Path -> what stands there."""
+
+_TEXTS: Final[Known] = {
     **{("event", name): "string" for name in ("id", "source", "type", "time", "subject", "datacontenttype")},
     **{("saga", name): "string" for name in ("id", "definition")},
 }
@@ -26,16 +29,24 @@ def check_types(subject: Subject, pieces: Iterable[tuple[Part, Piece]], expressi
     for part in subject.parts.values():
         known.update(_types_of_output(part, expressions))
     for _, piece in pieces:
-        if any(read.path[:count] in known for read in piece.reads for count in (2, 3)):
+        if not piece.is_plain and any(_knows(read, known) for read in piece.reads):
             _check(subject, piece, known, expressions)
 
 
-def _types_of_output(part: Part, expressions: Expressions) -> dict[tuple[str, ...], CelType]:
+def _knows(read: Read, known: Known) -> bool:
+    """Whether something is known of what is read."""
+    member = known.get(read.path[:3], "any") if len(read.path) > 2 else "any"
+    if member != "any" or read.path[0] != "context":
+        return member != "any" or read.path[:2] in known
+    return len(read.path) == 2 and read.path in known
+
+
+def _types_of_output(part: Part, expressions: Expressions) -> Known:
     """What the members of an output are. One that reads another step's is left as it is."""
     if part.step.output is None:
         return {}
     here: tuple[str, ...] = ("context", part.step.name)
-    types: dict[tuple[str, ...], CelType] = {here: "map"}
+    types: Known = {here: "map"}
     for name, text in part.step.output.items():
         try:
             types[(*here, name)] = expressions.type_of(text, ("data", "event", "context", "saga", "response"), _TEXTS)
@@ -44,7 +55,7 @@ def _types_of_output(part: Part, expressions: Expressions) -> dict[tuple[str, ..
     return types
 
 
-def _check(subject: Subject, piece: Piece, known: dict[tuple[str, ...], CelType], expressions: Expressions) -> None:
+def _check(subject: Subject, piece: Piece, known: Known, expressions: Expressions) -> None:
     written = piece.written
     names = written.names
     try:
