@@ -42,6 +42,15 @@ STARTS_ITSELF: Final = Rule("HMS050", "starts-itself", "error", "A trigger that 
 TRIGGER_TWICE: Final = Rule("HMS051", "trigger-twice", "warning", "A trigger is listed twice.")
 ID_TAKEN: Final = Rule("HMS052", "id-taken", "error", "Two documents of a file have the same id.")
 
+NO_TESTS: Final = Rule("HMS200", "no-tests", "error", "A test file is one map with a list of tests.")
+NO_SUCH_SAGA: Final = Rule("HMS201", "no-such-saga", "error", "The saga of a test file is not there, or is not valid.")
+UNKNOWN_NAME: Final = Rule("HMS202", "unknown-name", "error", "A test names a step or a saga that is not there.")
+NEVER_ASKED: Final = Rule("HMS203", "never-asked", "error", "A test answers, or expects, what a step never asks.")
+TEST_TWICE: Final = Rule("HMS204", "test-twice", "error", "Two tests of a file have the same name.")
+NOTHING_EXPECTED: Final = Rule("HMS205", "nothing-expected", "error", "A test that expects nothing shows nothing.")
+BAD_ANSWER: Final = Rule("HMS206", "bad-answer", "error", "An answer that a participant cannot give at this place.")
+NO_TRIGGER: Final = Rule("HMS207", "no-trigger", "warning", "The event of a test starts none of its sagas.")
+
 RULES: Final = {rule.id: rule for rule in list(globals().values()) if isinstance(rule, Rule)}
 """Id -> rule."""
 

@@ -1,0 +1,108 @@
+"""From the bytes of a file with saga tests to its content with its places, or to all of its mistakes at once."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from hms_orch_cli.saga.definition import Saga
+from hms_orch_cli.sagafile import catalogue
+from hms_orch_cli.sagafile.caserules import check_case_rules
+from hms_orch_cli.sagafile.check import MAX_FINDINGS, Checked
+from hms_orch_cli.sagafile.findings import FIRST, Path
+from hms_orch_cli.sagafile.reader import Tree, read
+from hms_orch_cli.sagafile.schema import TESTS, check_schema, shown
+from hms_orch_cli.sagafile.source import Source
+
+MARK: Final = ".test"
+SUFFIXES: Final = (".test.yaml", ".test.yml")
+
+
+class Unusable(NamedTuple):
+    """Why there is nothing to be had of a saga file, and what to do about it."""
+
+    message: str
+    fix: str
+
+
+SagasOf = Callable[[str], Sequence[Saga] | Unusable | None]
+"""The sagas of a file, by its name; None leaves alone what cannot be said without them."""
+
+
+class CaseFile(NamedTuple):
+    """A file with saga tests. `tree` has its content and its places; the tests may be run if `checked` is ok."""
+
+    name: str
+    tree: Tree
+    checked: Checked
+    sagas: tuple[Saga, ...]
+    """those that the tests are about, the one that they are about first"""
+
+
+def is_case_file(name: str) -> bool:
+    """Whether a file holds tests, by its name."""
+    return name.endswith(SUFFIXES)
+
+
+def tests_of(name: str) -> str:
+    """The name of the file that holds the tests of a saga file, by itself."""
+    stem, dot, suffix = name.rpartition(".")
+    return f"{stem}{MARK}{dot}{suffix}" if stem else name
+
+
+def saga_files(name: str, content: Any) -> list[tuple[str, Path]]:
+    """The saga files of a test file, each with where it stands in that: the names are as that of the test file itself,
+    so relative to what that is relative to."""
+    written = content.get("saga") if isinstance(content, Mapping) else None
+    if written is None:
+        return [(name.replace(f"{MARK}.", "."), ())]
+    folder = posixpath.dirname(name)
+    many = isinstance(written, list)
+    return [
+        (posixpath.normpath(posixpath.join(folder, each)), ("saga", place) if many else ("saga",))
+        for place, each in enumerate(written if many else [written])
+        if isinstance(each, str)
+    ]
+
+
+def check_cases(data: bytes, name: str, sagas_of: SagasOf, *, strict: bool = False) -> CaseFile:
+    """Everything that is right and wrong with a file of saga tests; `name` and `strict` as in `check`. Never raises for
+    what a file may hold."""
+    source = Source(data, name, strict=strict)
+    trees = [tree for tree in read(source) if tree.value is not None]
+    tree = trees[0] if trees else Tree()
+    sagas: list[Saga] = []
+    if len(trees) > 1:
+        message = f"the file holds {len(trees)} documents, but tests stand in one"
+        source.add(catalogue.NO_TESTS, message, "Put them into one list.", trees[1].place(()))
+    elif not trees and not source.findings:
+        source.add(catalogue.NO_TESTS, "the file holds no tests", "Begin with 'tests:'.", FIRST)
+    elif trees and not isinstance(tree.value, dict):
+        message = f"a file of tests is a map of keys, this is {shown(tree.value)}"
+        source.add(catalogue.NO_TESTS, message, "Begin with 'tests:'.", tree.place(()))
+    elif trees:
+        check_schema(tree, source, TESTS)
+        known = _sagas(tree, source, sagas_of)
+        check_case_rules(tree, source, known)
+        sagas = known or []
+    findings = sorted(
+        set(source.findings), key=lambda found: (found.severity, found.line, found.column, found.rule, found.message)
+    )
+    checked = Checked((), tuple(findings[:MAX_FINDINGS]), max(len(findings) - MAX_FINDINGS, 0))
+    return CaseFile(name, tree, checked, tuple(sagas))
+
+
+def _sagas(tree: Tree, source: Source, sagas_of: SagasOf) -> list[Saga] | None:
+    """The sagas that the tests are about; None if not all of them are to be had."""
+    found: list[Saga] = []
+    complete = True
+    for name, path in saga_files(source.name, tree.value):
+        sagas = sagas_of(name)
+        if isinstance(sagas, Unusable):
+            source.add(catalogue.NO_SUCH_SAGA, sagas.message, sagas.fix, tree.place(path), path)
+        if sagas is None or isinstance(sagas, Unusable):
+            complete = False
+        else:
+            found += sagas
+    return found if complete and found else None
