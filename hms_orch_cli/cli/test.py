@@ -36,7 +36,7 @@ class Report(StrEnum):
         "hms-orch test --require-coverage 90 --format junit > saga-tests.xml",
     )
 )
-def test(
+def rehearse(
     paths: Annotated[
         list[str] | None,
         typer.Argument(metavar="[PATH]...", help="Test files, saga files, folders.", show_default=False),
@@ -77,6 +77,7 @@ def test(
 def _played(paths: Sequence[str], only: str | None) -> Outcome:
     from hms_orch_cli.cli.narration import spoken
     from hms_orch_cli.config.environment import working_folder
+    from hms_orch_cli.errors import NotFound
     from hms_orch_cli.rehearsal.outcome import Outcome
     from hms_orch_cli.rehearsal.playing import Rehearsal
     from hms_orch_cli.sagafile.paths import SagaPath
@@ -92,6 +93,8 @@ def _played(paths: Sequence[str], only: str | None) -> Outcome:
             results += rehearsal.play(file, lambda name: only is None or only.casefold() in name.casefold())
     if only is None:
         _add_untested(rehearsal, found)
+    elif not results and all(file.checked.ok for file in files):
+        raise NotFound(f"no test has {only!r} in its name", "--verbose lists the tests by name")
     return Outcome(files, results, rehearsal.coverage if only is None else None)
 
 
@@ -154,8 +157,10 @@ def _coverage_as_text(coverage: Coverage) -> None:
         missing: dict[str, list[str]] = {}
         for branch in coverage.missing(saga):
             missing.setdefault(branch.step, []).append(branch.way)
-        if missing:
-            output.result(f"{saga}: {exercised} of {there} exercised, but by no test")
+        if not exercised:
+            output.result(f"{saga}: not exercised at all")
+        elif missing:
+            output.result(f"{saga}: {exercised} of {there} exercised; no test in which")
             width = max(map(len, missing))
             for step, ways in missing.items():
                 output.result("    ", f"{step.ljust(width)}  " if width else "", ", ".join(ways))

@@ -19,6 +19,9 @@ from hms_orch_cli.views.runs import reason_of, state_of, steps_of
 NONE: Final = "NONE"
 """State of a run that there is not: the event passed by."""
 
+NOT_SO: Final = "not as expected"
+"""What the lines below show: `-` was expected, `+` is there instead."""
+
 Narrate = Callable[[Run, Sequence[RunFact]], Iterator[str]]
 """The lines of the console about facts of a run."""
 
@@ -111,7 +114,7 @@ def _of_others(wanted: Sequence[Mapping[str, Any]], path: Path, found: Sequence[
     sagas = [view.run.saga.id for view in found if view.run is not None]
     expected = [each["saga"] for each in wanted]
     if sagas != expected:
-        yield Failure(path, "the other runs are not as expected", compared(expected, sagas))
+        yield Failure(path, NOT_SO, compared(expected, sagas))
         return
     for place, (each, view) in enumerate(zip(wanted, found, strict=True)):
         yield from _of_run(each, (*path, place), view)
@@ -177,19 +180,19 @@ def _skipped(wanted: Sequence[str], view: View) -> Said | None:
     found = [fact.step for fact in view.facts if isinstance(fact, StepSkipped)]
     if sorted(found) == sorted(wanted):
         return None
-    return "other steps were skipped", compared(sorted(wanted), sorted(found))
+    return NOT_SO, compared(sorted(wanted), sorted(found))
 
 
 def _steps(wanted: Mapping[str, str], view: View) -> Said | None:
     found = {} if view.run is None else {step["name"]: step["state"] for step in steps_of(view.run)}
-    return _values("the steps are not as expected", wanted, found)
+    return _values(wanted, found)
 
 
 def _context(wanted: Mapping[str, Any], view: View) -> Said | None:
     run = view.run
     done = {} if run is None else {name for name, call in run.calls.items() if call.phase is Phase.SUCCEEDED}
     found = {name: run.output_of(name) for name in done} if run is not None else {}
-    return _values("the context is not as expected", wanted, found)
+    return _values(wanted, found)
 
 
 def _hitl(wanted: Sequence[Mapping[str, Any]], view: View) -> Said | None:
@@ -197,9 +200,9 @@ def _hitl(wanted: Sequence[Mapping[str, Any]], view: View) -> Said | None:
     if len(found) != len(wanted):
         expected = [f"{item.get('kind', 'any')} {item.get('step', '')}".strip() for item in wanted]
         there = [f"{item['kind']} {item['step'] or ''}".strip() for item in found]
-        return "the questions to people are not as expected", compared(expected, there)
+        return NOT_SO, compared(expected, there)
     lines = [said for place, item in enumerate(wanted) for said in _item(item, found[place], f"[{place}]")]
-    return ("the questions to people are not as expected", tuple(lines)) if lines else None
+    return (NOT_SO, tuple(lines)) if lines else None
 
 
 def _item(wanted: Mapping[str, Any], found: Mapping[str, Any], where: str) -> Iterator[str]:
@@ -230,7 +233,7 @@ def _console(wanted: str | Sequence[str], view: View) -> Said | None:
     lines = [_words(line) for line in found]
     if isinstance(wanted, str):
         expected = [_words(line) for line in wanted.strip().splitlines()]
-        return None if expected == lines else ("the console says something else", compared(expected, lines))
+        return None if expected == lines else (NOT_SO, compared(expected, lines))
     at = 0
     for part in wanted:
         while at < len(lines) and _words(part) not in lines[at]:
@@ -261,9 +264,9 @@ def _duration(wanted: int | Mapping[str, int], view: View) -> Said | None:
     return f"expected {bound} ms, but it took {took} ms", ()
 
 
-def _values(message: str, wanted: Any, found: Any) -> Said | None:
+def _values(wanted: Any, found: Any) -> Said | None:
     lines = tuple(differences(wanted, found))
-    return (message, lines) if lines else None
+    return (NOT_SO, lines) if lines else None
 
 
 _JUDGES: Final[Mapping[str, Callable[[Any, View], Said | None]]] = {

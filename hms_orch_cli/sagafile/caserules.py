@@ -5,7 +5,7 @@ Every rule looks at a document of any shape, so that all mistakes of a file come
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from hms_orch_cli.saga.definition import Saga, Step
@@ -73,25 +73,29 @@ class _Rules:
     # -- what is given
 
     def given(self, given: Any, path: Path) -> None:
-        """Answers to what is asked, decisions about steps that there are, an event that starts a run."""
+        """Answers to what is asked, decisions about steps that there are, events that somebody hears."""
         if not isinstance(given, Mapping):
             return
-        answers, decisions, event = given.get("answers"), given.get("decisions"), given.get("event")
+        answers, decisions, events = given.get("answers"), given.get("decisions"), given.get("events")
         if isinstance(answers, Mapping):
             for target, written in answers.items():
                 self._answers(target, written, (*path, "answers", target))
         for place, decision in enumerate(decisions if isinstance(decisions, list) else ()):
             if isinstance(decision, Mapping) and isinstance(decision.get("step"), str) and self._sagas:
                 self._known(decision["step"], self._steps, (*path, "decisions", place, "step"))
-        if self._sagas and isinstance(event, Mapping) and isinstance(event.get("type"), str):
-            self._trigger(event["type"], (*path, "event", "type"))
+        if self._sagas:
+            triggers = {trigger for saga in self._sagas for trigger in saga.triggers}
+            awaited = {step.awaits.event for saga in self._sagas for step in saga.steps.values() if step.awaits}
+            self._heard(given.get("event"), triggers, "is no trigger, so the event starts no run", (*path, "event"))
+            for place, event in enumerate(events if isinstance(events, list) else ()):
+                message = "starts no run, and no step waits for it"
+                self._heard(event, triggers | awaited, message, (*path, "events", place))
 
-    def _trigger(self, event_type: str, path: Path) -> None:
-        triggers = {trigger for saga in self._sagas or () for trigger in saga.triggers}
-        if event_type not in triggers:
-            message = f"'{event_type[:80]}' is no trigger, so the event starts no run"
-            fix = nearest(event_type, triggers)
-            self._source.add(catalogue.NO_TRIGGER, message, fix, self._tree.place(path), path)
+    def _heard(self, event: Any, known: Collection[str], message: str, path: Path) -> None:
+        kind, path = event.get("type") if isinstance(event, Mapping) else None, (*path, "type")
+        if isinstance(kind, str) and kind not in known:
+            place = self._tree.place(path)
+            self._source.add(catalogue.UNHEARD, f"'{kind[:80]}' {message}", nearest(kind, known), place, path)
 
     def _answers(self, target: str, written: Any, path: Path) -> None:
         self._target(target, path, key=True)
@@ -122,7 +126,15 @@ class _Rules:
     def run(self, expected: Mapping[str, Any], path: Path, saga: Saga) -> None:
         """What is expected of a run names steps of its saga."""
         for key in ("calls", "undo", "requests"):
+            seen: set[str] = set()
             for where, target in _targets(expected.get(key), (*path, key)):
+                if target in seen:
+                    message, fix = (
+                        f"'{target}' is in the list already",
+                        f"Write '{{step: {target}, attempts: 2}}' once.",
+                    )
+                    self._source.add(catalogue.ASKED_TWICE, message, fix, self._tree.place(where), where)
+                seen.add(target)
                 self._target(f"{target}.undo" if key == "undo" and "." not in target else target, where, saga=saga)
         for key in _NAMED:
             written = expected.get(key)

@@ -49,7 +49,8 @@ NEVER_ASKED: Final = Rule("HMS203", "never-asked", "error", "A test answers, or 
 TEST_TWICE: Final = Rule("HMS204", "test-twice", "error", "Two tests of a file have the same name.")
 NOTHING_EXPECTED: Final = Rule("HMS205", "nothing-expected", "error", "A test that expects nothing shows nothing.")
 BAD_ANSWER: Final = Rule("HMS206", "bad-answer", "error", "An answer that a participant cannot give at this place.")
-NO_TRIGGER: Final = Rule("HMS207", "no-trigger", "warning", "The event of a test starts none of its sagas.")
+UNHEARD: Final = Rule("HMS207", "unheard", "warning", "An event of a test starts no saga, and no step waits for it.")
+ASKED_TWICE: Final = Rule("HMS208", "asked-twice", "error", "A list of expected requests names one of them twice.")
 
 RULES: Final = {rule.id: rule for rule in list(globals().values()) if isinstance(rule, Rule)}
 """Id -> rule."""
