@@ -57,8 +57,8 @@ def _reason(step: CompiledStep, answer: Answer) -> str:
 def mapped(
     run: Run, trigger: Event, step: CompiledStep, body: Any
 ) -> tuple[Any, dict[str, Any] | None, str | None, str]:
-    """(answer, output, summary, error): what a step's success leaves behind, whoever brought `body`. What is redacted is
-    blotted out first, so that nothing made of it can carry it into the log."""
+    """(answer, output, summary, error): what a step's success leaves behind, whoever brought `body`. What is redacted
+    is blotted out first, so that nothing made of it can carry it into the log."""
     body = redacted(body, step.step.redact)
     output: dict[str, Any] | None = None
     names: dict[str, Any] | None = None

@@ -75,7 +75,8 @@ class Rehearsal:
         found = failures(case, played, self._narrate)
         said = console(played, self._narrate) if found else []
         line = file.tree.place(("tests", case.number)).line
-        return Result(file.name, line, case.name, [_placed(file, each) for each in found], said, played.at_ms)
+        placed = sorted((_placed(file, each) for each in found), key=lambda each: each.line)
+        return Result(file.name, line, case.name, placed, said, played.at_ms)
 
     def _sagas_of(self, name: str) -> Sequence[Saga] | Unusable:
         found = self._ready.get(name)

@@ -133,7 +133,7 @@ class Stage:
         if not held:
             return
         locks = self._orchestrator.waits.locks
-        others = [f"another run{f' ({place})' if place > 1 else ''}" for place in range(1, len(held) + 1)]
+        others = [f"other-run-{place}" if place else "other-run" for place in range(len(held))]
         claims = [
             Claimed(lock.key, 0, other, fence) for fence, (lock, other) in enumerate(zip(held, others, strict=True), 1)
         ]
