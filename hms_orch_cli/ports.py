@@ -201,6 +201,14 @@ class Journal(Protocol):
         """The seq of the last event, once durable. Raises as `EventStore.append` does; the order of calls is the
         order in the log."""
 
+    @property
+    def is_full(self) -> bool:
+        """Whether so much is on its way into the log that nothing more should be taken from outside."""
+
+    async def room(self) -> None:
+        """Ends when not too much is on its way into the log: to be awaited before something is begun that nobody waits
+        for, so that a hundred thousand runs that could move at once move one after another."""
+
     def derive(self, derived: Derived) -> None:
         """Writes derived rows along with a coming commit; they never get ahead of the events appended before."""
 

@@ -8,7 +8,8 @@ from typing import Any, Protocol, TypeVar
 
 import orjson
 
-from hms_orch_cli.application.overview import Reader, claimed, questions_of
+from hms_orch_cli.application.overview import claimed, questions_of
+from hms_orch_cli.application.run_list import Reader
 from hms_orch_cli.orchestrator.definition_pause import pause_append, resume_append
 from hms_orch_cli.orchestrator.definitions import Definitions
 from hms_orch_cli.orchestrator.history import load_run

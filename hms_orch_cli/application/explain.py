@@ -5,7 +5,8 @@ from __future__ import annotations
 from itertools import takewhile
 from typing import Any
 
-from hms_orch_cli.application.overview import Reader, claimed, one_run
+from hms_orch_cli.application.overview import claimed, one_run
+from hms_orch_cli.application.run_list import Reader
 from hms_orch_cli.saga.due import deadline_of, holds_lock, lock_wait_ends, patience
 from hms_orch_cli.saga.moment import rfc3339
 from hms_orch_cli.saga.outcome import Op

@@ -7,13 +7,14 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from hms_orch_cli.application import deploy, overview
+from hms_orch_cli.application import deploy, overview, run_list
 from hms_orch_cli.application.explain import explain
 from hms_orch_cli.application.items import item_json
 from hms_orch_cli.application.operations import Operations
-from hms_orch_cli.application.overview import Reader, RunView
+from hms_orch_cli.application.overview import RunView
 from hms_orch_cli.application.plan import plan_undo
 from hms_orch_cli.application.publish import Published, publish_live
+from hms_orch_cli.application.run_list import Reader
 from hms_orch_cli.errors import HmsError, NotAllowed, NotFound
 from hms_orch_cli.orchestrator.definition_pause import paused_behind
 from hms_orch_cli.orchestrator.orchestrator import Orchestrator
@@ -86,7 +87,7 @@ class Office:
     async def deploy(self, text: bytes) -> deploy.Deployment:
         """Validates a definition (YAML or JSON) and records it. Raises SagaFileError."""
         checked = self._check(text)
-        in_flight = overview.in_flight(self._reader).get(checked.saga, {})
+        in_flight = run_list.in_flight(self._reader).get(checked.saga, {})
         deployment, now = deploy.plan(self._reader, checked.saga, checked.revision, checked.content, in_flight)
         if deployment.change != "unchanged":
             append = deploy.deploy_append(
@@ -103,7 +104,7 @@ class Office:
 
     def definitions(self) -> list[dict[str, Any]]:
         """The definitions that hold, each with how many of its runs have not ended, by revision."""
-        in_flight = overview.in_flight(self._reader)
+        in_flight = run_list.in_flight(self._reader)
         return [
             {
                 "id": data["saga"],
@@ -126,7 +127,7 @@ class Office:
         limit: int = 100,
     ) -> list[RunRow]:
         """The run list, newest first."""
-        return overview.list_runs(
+        return run_list.list_runs(
             self._reader, saga=saga, states=states, event_seq=event_seq, before=before, limit=limit
         )
 

@@ -1,28 +1,23 @@
-"""The run list and one run, as of the last event: the derived tables, with the tail of the log folded over them."""
+"""One run, locks and questions to people, as of the last event. The run list itself is `run_list.py`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Literal, NamedTuple, Protocol
+from collections.abc import Callable, Iterator
+from typing import Any, Literal, NamedTuple
 
 import orjson
 
+from hms_orch_cli.application.run_list import PAGE, Reader, fresh_rows, run_json, tail
 from hms_orch_cli.errors import NotFound
 from hms_orch_cli.orchestrator.cloud_event import attributes_of
 from hms_orch_cli.orchestrator.definitions import Definitions
 from hms_orch_cli.orchestrator.history import fact_of, read_run
-from hms_orch_cli.orchestrator.projection import DISPATCHED, QUESTIONS, row_of
-from hms_orch_cli.ports import DerivedTables, Event, Expressions, LogReader, RunRow
+from hms_orch_cli.orchestrator.projection import QUESTIONS, row_of
+from hms_orch_cli.ports import Event, Expressions, LogReader, RunRow
 from hms_orch_cli.saga.attention import DECISIONS
 from hms_orch_cli.saga.moment import rfc3339
 from hms_orch_cli.saga.state import Run, Status
 from hms_orch_cli.views.questions import ENDS, STREAM, Questions
-
-PAGE = 1_000
-
-
-class Reader(LogReader, DerivedTables, Protocol):
-    """The log and its derived tables."""
 
 
 class RunView(NamedTuple):
@@ -31,27 +26,6 @@ class RunView(NamedTuple):
     run: Run
     row: RunRow
     events: list[Event]
-
-
-def list_runs(
-    reader: Reader,
-    *,
-    saga: str | None = None,
-    states: Sequence[str] = (),
-    event_seq: int | None = None,
-    before: str | None = None,
-    limit: int = 100,
-) -> list[RunRow]:
-    """Runs that fit, newest first. `states` in either case; `before` is the last id of the page before."""
-    wanted = [state.upper() for state in states]
-    fresh = _fresh_rows(reader)
-    rows = reader.run_rows(saga=saga, states=wanted, event_seq=event_seq, before=before, limit=limit + len(fresh))
-    merged = {row.saga_id: row for row in rows if row.saga_id not in fresh}
-    for row in fresh.values():
-        fits = (saga is None or row.saga == saga) and (not wanted or row.state in wanted)
-        if fits and (event_seq is None or row.event_seq == event_seq) and (before is None or row.saga_id < before):
-            merged[row.saga_id] = row
-    return sorted(merged.values(), key=lambda row: row.saga_id, reverse=True)[:limit]
 
 
 def one_run(reader: LogReader, saga_id: str, to_seq: int | None = None) -> RunView:
@@ -63,50 +37,9 @@ def one_run(reader: LogReader, saga_id: str, to_seq: int | None = None) -> RunVi
     return RunView(run, row_of(run), events)
 
 
-def runs_of(reader: Reader, event_seq: int) -> list[RunRow]:
-    """The runs that the event at this position has started."""
-    return list_runs(reader, event_seq=event_seq)
-
-
-def is_dispatched(reader: DerivedTables, seq: int) -> bool:
-    """Whether the event at this position has met the definitions."""
-    return int(reader.mark(DISPATCHED) or 0) >= seq
-
-
-def run_json(row: RunRow) -> dict[str, Any]:
-    """A row as `status -o json` and the API show it."""
-    return {
-        "sagaId": row.saga_id,
-        "saga": row.saga,
-        "revision": row.revision,
-        "state": row.state,
-        "reason": row.reason,
-        "startedAt": rfc3339(row.started_at),
-        "endedAt": None if row.ended_at is None else rfc3339(row.ended_at),
-        "durationMs": None if row.ended_at is None else row.ended_at - row.started_at,
-        "event": {"id": row.event_id, "source": row.event_source, "type": row.event_type},
-        "steps": orjson.loads(row.steps),
-    }
-
-
 def state_json(run: Run) -> dict[str, Any]:
     """The same of a run in memory."""
     return run_json(row_of(run))
-
-
-def in_flight(reader: Reader) -> dict[str, dict[str, int]]:
-    """Definition -> revision -> number of its runs that have not ended."""
-    counts = reader.count_by_revision()
-    for row in _fresh_rows(reader).values():
-        before = reader.run_row(row.saga_id)
-        key = (row.saga, row.revision)
-        was = before is not None and before.ended_at is None
-        counts[key] = counts.get(key, 0) + (row.ended_at is None) - was
-    found: dict[str, dict[str, int]] = {}
-    for (saga, revision), count in counts.items():
-        if count:
-            found.setdefault(saga, {})[revision] = count
-    return found
 
 
 def timeline_json(view: RunView) -> dict[str, Any]:
@@ -174,7 +107,7 @@ def questions_of(reader: Reader) -> Questions:
     """What is asked about definitions, as of the last event."""
     written = reader.mark(QUESTIONS)
     questions = Questions() if written is None else Questions.from_json(orjson.loads(written))
-    for event in _tail(reader):
+    for event in tail(reader):
         if event.stream.startswith(STREAM):
             questions.add_event(event.type, event.time, orjson.loads(event.data or "{}"))
         elif event.type in ENDS and event.stream.startswith("run/"):
@@ -184,27 +117,12 @@ def questions_of(reader: Reader) -> Questions:
 
 def _having(reader: Reader, what: Literal["items", "lock"], fits: Callable[[RunRow], bool]) -> Iterator[RunRow]:
     """A page at a time: there may be a hundred thousand."""
-    fresh = _fresh_rows(reader)
+    fresh = fresh_rows(reader)
     yield from filter(fits, fresh.values())
     before: str | None = None
     while page := reader.run_rows(unfinished=True, having=what, before=before, limit=PAGE):
         yield from (row for row in page if row.saga_id not in fresh)
         before = page[-1].saga_id
-
-
-def _tail(reader: Reader) -> Iterator[Event]:
-    after = reader.folded_to()
-    while events := reader.read_all(after, PAGE):
-        yield from events
-        after = events[-1].seq
-
-
-def _fresh_rows(reader: Reader) -> dict[str, RunRow]:
-    """Rows of the runs that moved after the tables were written."""
-    touched = {e.stream.removeprefix("run/"): None for e in _tail(reader) if e.stream.startswith("run/")}
-    definitions = Definitions(reader, _no_expressions)
-    runs = [read_run(reader, definitions, saga_id) for saga_id in touched]
-    return {run.id: row_of(run) for run in runs if run.status is not Status.SKIPPED}
 
 
 def _no_expressions() -> Expressions:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import orjson
 
-from hms_orch_cli.errors import EventConflict, HmsError, VersionConflict
+from hms_orch_cli.errors import EventConflict, HmsError, Overloaded, VersionConflict
 from hms_orch_cli.ports import Append, EventStore, Journal, LogReader, NewEvent
 
 
@@ -35,7 +35,9 @@ def publish(store: EventStore, events: Sequence[NewEvent]) -> list[Published]:
 
 
 async def publish_live(journal: Journal, reader: LogReader, events: Sequence[NewEvent]) -> list[Published]:
-    """The same through the journal of a running orchestrator."""
+    """The same through the journal of a running orchestrator. Raises Overloaded, and then none of them is taken."""
+    if journal.is_full:
+        raise Overloaded("too many appends wait for the disk already", "try again in a second")
     pending = [journal.append(*append_of(event)) for event in events]
     results: list[int | Exception] = []
     for appended in pending:

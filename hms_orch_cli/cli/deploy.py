@@ -97,10 +97,10 @@ def _documents(config: Config, paths: list[str], strict: bool) -> Iterator[Docum
     from hms_orch_cli.cli.validate import files
     from hms_orch_cli.errors import SagaFileError
     from hms_orch_cli.sagafile.project import check_files
-    from hms_orch_cli.sagafile.report import as_text
+    from hms_orch_cli.sagafile.reports.text import as_text
     from hms_orch_cli.wiring import expressions
 
-    found = list(files(paths))
+    found = list(files(paths, tests=False))
     results = check_files(found, expressions(), services=config.services.keys(), strict=strict)
     checked = [(name, each) for (name, _), each in zip(found, results, strict=True)]
     for _, each in checked:
@@ -125,7 +125,7 @@ def _documents(config: Config, paths: list[str], strict: bool) -> Iterator[Docum
 
 def _planned(config: Config, documents: list[Document]) -> list[Deployment]:
     from hms_orch_cli.application.deploy import Deployment, plan
-    from hms_orch_cli.application.overview import in_flight
+    from hms_orch_cli.application.run_list import in_flight
     from hms_orch_cli.errors import StoreMissing
     from hms_orch_cli.wiring import open_reader
 
@@ -142,7 +142,7 @@ def _planned(config: Config, documents: list[Document]) -> list[Deployment]:
 
 def _deployed(config: Config, documents: list[Document]) -> list[Deployment]:
     from hms_orch_cli.application.deploy import Deployment, deploy_append, plan
-    from hms_orch_cli.application.overview import in_flight
+    from hms_orch_cli.application.run_list import in_flight
     from hms_orch_cli.cli.remote import Remote, find_writer
     from hms_orch_cli.wiring import open_store
 

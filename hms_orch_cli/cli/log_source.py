@@ -72,7 +72,7 @@ class _StoredLog:
         self._reader = reader
 
     def runs(self, saga: str | None, states: Sequence[str], limit: int) -> list[dict[str, Any]]:
-        from hms_orch_cli.application.overview import list_runs, run_json
+        from hms_orch_cli.application.run_list import list_runs, run_json
 
         return [run_json(row) for row in list_runs(self._reader, saga=saga, states=states, limit=limit)]
 
@@ -82,7 +82,7 @@ class _StoredLog:
         return timeline_json(one_run(self._reader, saga_id))
 
     def runs_of(self, position: int) -> list[dict[str, Any]] | None:
-        from hms_orch_cli.application.overview import is_dispatched, run_json, runs_of
+        from hms_orch_cli.application.run_list import is_dispatched, run_json, runs_of
 
         if not is_dispatched(self._reader, position):
             return None

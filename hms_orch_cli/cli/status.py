@@ -83,7 +83,7 @@ def status(
 
 def states_of(given: Sequence[str] | None) -> list[str]:
     """States as words of an option: in either case, split at commas. Raises UsageError for an unknown one."""
-    from hms_orch_cli.views.runs import STATES
+    from hms_orch_cli.views.states import STATES
 
     wanted = [word.strip().upper() for each in given or () for word in each.split(",") if word.strip()]
     for word in wanted:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hms_orch_cli.cli import output
 from hms_orch_cli.cli.options import Format
 from hms_orch_cli.errors import TimedOut
-from hms_orch_cli.views.runs import ENDED_STATES
+from hms_orch_cli.views.states import ENDED_STATES
 
 if TYPE_CHECKING:
     from hms_orch_cli.config import Config

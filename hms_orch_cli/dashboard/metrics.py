@@ -14,7 +14,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from hms_orch_cli.application.office import Gauges, Office
-from hms_orch_cli.views.runs import STATES
+from hms_orch_cli.views.states import STATES
 from hms_orch_cli.views.totals import DURATION_BOUNDS_MS
 
 FAILURES = ("failed", "stuck", "abandoned")

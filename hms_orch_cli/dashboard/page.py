@@ -16,7 +16,7 @@ from hms_orch_cli.dashboard.run_view import BACK, run_rows, timeline
 from hms_orch_cli.dashboard.streams import Streams
 from hms_orch_cli.errors import NotFound
 from hms_orch_cli.ports import RunRow
-from hms_orch_cli.views.runs import STATES
+from hms_orch_cli.views.states import STATES
 
 ROWS: Final = 100
 LIVE_S: Final = 0.5

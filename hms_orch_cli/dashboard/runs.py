@@ -8,9 +8,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from hms_orch_cli.application.office import Office
-from hms_orch_cli.application.overview import run_json, timeline_json
+from hms_orch_cli.application.overview import timeline_json
+from hms_orch_cli.application.run_list import run_json
 from hms_orch_cli.dashboard.reading import Json, choices, number
-from hms_orch_cli.views.runs import STATES
+from hms_orch_cli.views.states import STATES
 
 LIMIT: Final = 1_000
 

@@ -18,7 +18,7 @@ from queue import SimpleQueue
 from time import perf_counter
 from typing import Final, NamedTuple
 
-from hms_orch_cli.errors import Overloaded, StoreError, StoreFull, StoreHeld
+from hms_orch_cli.errors import StoreError, StoreFull, StoreHeld
 from hms_orch_cli.event_store.inline import merged
 from hms_orch_cli.ports import Append, Derived, EventStore, NewEvent
 
@@ -29,7 +29,10 @@ GATHERED: Final = 64
 """Appends that are handed over without waiting for more."""
 
 WAITING: Final = 32_768
-"""Appends under way at most; past that they are refused with Overloaded."""
+"""Appends under way past which nothing more is taken from outside."""
+
+BEGUN: Final = 4_096
+"""Appends under way past which the process begins nothing of its own accord, so that there is room for the outside."""
 
 DERIVE_AFTER_S: Final = 0.2
 """Derived rows that no append takes along are written by themselves after this time."""
@@ -82,6 +85,7 @@ class GroupCommit:
         inline: Callable[[], bool] = lambda: False,
         on_failure: Callable[[Exception], None] = lambda _: None,
         waiting_limit: int = WAITING,
+        begun_limit: int = BEGUN,
     ) -> None:
         self.inline = inline
         self.on_failure = on_failure
@@ -90,6 +94,8 @@ class GroupCommit:
         self._store = store
         self._loop = asyncio.get_running_loop()
         self._limit = waiting_limit
+        self._begun_limit = begun_limit
+        self._wanting_room: list[asyncio.Future[None]] = []
         self._under_way = 0
         self._derived: Derived | None = None
         self._deriving = 0
@@ -114,17 +120,25 @@ class GroupCommit:
         """Tickets under way: handed over and not yet answered."""
         return self._under_way
 
+    @property
+    def is_full(self) -> bool:
+        """See `ports.Journal.is_full`."""
+        return self._under_way >= self._limit
+
+    async def room(self) -> None:
+        """See `ports.Journal.room`."""
+        if self._under_way >= self._begun_limit:
+            wanting = self._loop.create_future()
+            self._wanting_room.append(wanting)
+            await wanting
+
     def append(self, stream: str, events: Sequence[NewEvent], expected_version: int) -> Awaitable[int]:
-        """See `ports.Journal.append`. Fails with Overloaded when too much is under way."""
+        """See `ports.Journal.append`."""
         future = self._loop.create_future()
         if self._failure is not None:
             future.set_exception(self._failure)
         elif self._closing:
             future.set_exception(StoreError("the journal is closed", "start again: nothing acknowledged is lost"))
-        elif self._under_way >= self._limit:
-            future.set_exception(
-                Overloaded(f"{self._under_way} appends wait for the disk already", "try again in a second")
-            )
         else:
             ticket = _Ticket(Append(stream, events, expected_version), future, self._take_derived())
             self._under_way += 1
@@ -253,6 +267,8 @@ class GroupCommit:
         """Answers the tickets, on the loop."""
         self._under_way -= len(tickets)
         self._deriving -= derived is not None
+        if self._wanting_room and self._under_way <= self._begun_limit // 2:
+            self._make_room()
         if error is not None:
             self._fail(tickets, error, derived)
             return
@@ -268,6 +284,13 @@ class GroupCommit:
                 future.set_result(result)
             else:
                 future.set_exception(result)
+
+    def _make_room(self) -> None:
+        """Those who wanted to begin something may."""
+        wanting, self._wanting_room = self._wanting_room, []
+        for each in wanting:
+            if not each.done():
+                each.set_result(None)
 
     def _fail(self, tickets: Sequence[_Ticket], error: Exception, derived: Derived | None) -> None:
         if isinstance(error, _PASSING):

@@ -35,6 +35,14 @@ class InlineJournal:
             raise result
         return Settled(result)
 
+    @property
+    def is_full(self) -> bool:
+        """See `ports.Journal.is_full`: nothing is ever on its way."""
+        return False
+
+    async def room(self) -> None:
+        """See `ports.Journal.room`: there always is."""
+
     def derive(self, derived: Derived) -> None:
         """See `ports.Journal.derive`. Written with the next append, or by `close`."""
         if derived.folded_to is None:

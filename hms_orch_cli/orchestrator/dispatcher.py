@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import orjson
 
@@ -50,6 +50,7 @@ class Dispatcher:
         *,
         exists: Callable[[str], bool],
         offer: Callable[[str, Event], None],
+        room: Callable[[], Awaitable[None]],
         looked_to: int,
     ) -> None:
         self._store = store
@@ -61,6 +62,7 @@ class Dispatcher:
         self._clock = clock
         self._exists = exists
         self._offer = offer
+        self._room = room
         self._looked_to = looked_to
         self._look = asyncio.Event()
         self._page: deque[Event] = deque()
@@ -89,6 +91,7 @@ class Dispatcher:
             while self._catch_up() or await self._advance():
                 # Let the runs that were just started make their first move before the next ones.
                 await asyncio.sleep(0)
+                await self._room()
             await self._look.wait()
 
     async def _advance(self) -> bool:
@@ -125,6 +128,7 @@ class Dispatcher:
             self._offer(saga_id, event)
             if count % PAGE == 0:
                 await asyncio.sleep(0)
+                await self._room()
 
     def _dispatch(self, event: Event) -> None:
         self._definitions.apply(event)

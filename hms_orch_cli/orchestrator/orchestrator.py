@@ -16,6 +16,7 @@ from hms_orch_cli.orchestrator.gate import Gate
 from hms_orch_cli.orchestrator.history import fact_of, load_run, read_run
 from hms_orch_cli.orchestrator.live_run import LiveRun
 from hms_orch_cli.orchestrator.locks import Claimed, Locks
+from hms_orch_cli.orchestrator.parked import Parked
 from hms_orch_cli.orchestrator.projection import DEFINITIONS, DISPATCHED, QUESTIONS, TOLD, TOTALS, Projection, row_of
 from hms_orch_cli.orchestrator.requests import RequestWriter
 from hms_orch_cli.orchestrator.runner import Runner
@@ -54,9 +55,6 @@ GRACE_S = 5.0
 
 PAGE = 1_000
 
-LONGEST_TIMER_S = 86_400.0
-"""Seconds after which an alarm looks at the tables again, whatever they say."""
-
 _ASKED_ABOUT = (Status.FAILED, Status.SKIPPED)
 """Ends of runs after which a person may have to look at the definition."""
 
@@ -91,6 +89,14 @@ class Orchestrator:
         self.runner = Runner(
             journal, participants, clock, self.gate, writer, self.waits, self.projection, heard, self.fail
         )
+        self._parked = Parked(
+            tables,
+            clock,
+            due=lambda now: self._rows(unfinished=True, parked=True, due_to=now),
+            take_up=self._take_up,
+            room=journal.room,
+            fail=self.fail,
+        )
         self._clock = clock
         self._granting = 0
         self._pausing: set[str] = set()
@@ -99,7 +105,6 @@ class Orchestrator:
         self._dispatcher: Dispatcher | None = None
         self._work: asyncio.Task[None] | None = None
         self._flush_timer: asyncio.TimerHandle | None = None
-        self._parked_timer: asyncio.TimerHandle | None = None
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def start(self) -> None:
@@ -116,6 +121,7 @@ class Orchestrator:
             self._clock,
             exists=self.exists,
             offer=self._offer,
+            room=self._journal.room,
             # The mark of how far the log was dispatched may be of any earlier moment; but what started a run, or was
             # refused, stands in front of an event of that run.
             looked_to=self._reader.last_of_runs(),
@@ -133,7 +139,7 @@ class Orchestrator:
             self._appended(*self.watch.look(saga, threshold))
         for pause in self.definitions.pauses_over(self.projection.dispatched):
             dispatcher.catch_up(pause)
-        self._wake_parked()
+        self._parked.wake()
         self._work = asyncio.get_running_loop().create_task(dispatcher.work())
         self._work.add_done_callback(self._work_ended)
 
@@ -221,7 +227,9 @@ class Orchestrator:
     def is_idle(self) -> bool:
         """Whether nothing moves any more without a person, an event or a callback."""
         dispatcher = self._dispatcher
-        return dispatcher is not None and dispatcher.is_idle and not self._granting and self.runner.is_idle
+        if dispatcher is None or self._granting or self._parked.is_waking:
+            return False
+        return dispatcher.is_idle and self.runner.is_idle
 
     async def until_idle(self) -> None:
         """Ends when nothing moves any more. Raises what stopped the orchestrator, if something did."""
@@ -238,10 +246,10 @@ class Orchestrator:
         """No new attempt starts, those in flight get five seconds, and everything is resumable."""
         if self._work is not None:
             self._work.cancel()
+        self._parked.stop()
         await self.runner.stop(GRACE_S)
-        for timer in (self._flush_timer, self._parked_timer):
-            if timer is not None:
-                timer.cancel()
+        if self._flush_timer is not None:
+            self._flush_timer.cancel()
         if not self._failed.done():
             self.projection.flush()
             self._failed.cancel()
@@ -338,15 +346,6 @@ class Orchestrator:
         run = load_run(self._reader, self.definitions, saga_id)
         if not run.state.status.ended and run.state.status is not Status.STUCK:
             self.runner.take(run)
-
-    def _wake_parked(self) -> None:
-        """Takes up the runs that have waited for a time that has come, and sets the alarm for the next."""
-        now = self._clock.now_ms()
-        for row in self._rows(unfinished=True, parked=True, due_to=now):
-            self._take_up(row.saga_id)
-        if (due_at := self._tables.next_due(now)) is not None:
-            delay = min(max(due_at - now, 0) / 1000, LONGEST_TIMER_S)
-            self._parked_timer = asyncio.get_running_loop().call_later(delay, self._watched, self._wake_parked)
 
     def _watched(self, work: Callable[..., None], *about: Any) -> None:
         """Work that the loop calls: nobody else would hear of what it raises."""

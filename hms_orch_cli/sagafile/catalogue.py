@@ -13,6 +13,8 @@ DUPLICATE_KEY: Final = Rule("HMS004", "duplicate-key", "error", "A key stands tw
 NOT_PLAIN: Final = Rule("HMS005", "not-plain", "error", "Anchors, aliases, merge keys, tags, maps as keys: not here.")
 BAD_NUMBER: Final = Rule("HMS006", "bad-number", "error", "A number that JSON cannot carry, or that reads two ways.")
 NO_SAGA: Final = Rule("HMS007", "no-saga", "error", "A document is not a map, or the file holds none.")
+BAD_SUPPRESSION: Final = Rule("HMS008", "bad-suppression", "error", "A comment for hms-orch that silences no warning.")
+UNUSED_SUPPRESSION: Final = Rule("HMS009", "unused-suppression", "warning", "A comment silences what is not there.")
 
 UNKNOWN_KEY: Final = Rule("HMS010", "unknown-key", "error", "The language has no such key at this place.")
 MISSING_KEY: Final = Rule("HMS011", "missing-key", "error", "A required key is missing.")
@@ -33,7 +35,7 @@ TEMPLATE: Final = Rule("HMS031", "bad-template", "error", "The CEL inside a ${â€
 
 ADDRESS: Final = Rule("HMS040", "bad-address", "error", "A call goes to service:/path, and the path stays a path.")
 ADDRESS_LITERAL: Final = Rule("HMS041", "address-literal", "error", "A service is a name, never an IP address.")
-UNKNOWN_SERVICE: Final = Rule("HMS042", "unknown-service", "warning", "A service is not in the address book.")
+UNKNOWN_SERVICE: Final = Rule("HMS042", "unknown-service", "warning", "A service is not in the address book.", True)
 OWNED_HEADER: Final = Rule("HMS043", "owned-header", "error", "A header that the orchestrator sets itself.")
 BAD_HEADER: Final = Rule("HMS044", "bad-header", "error", "A header that HTTP cannot carry.")
 BODY_OF_GET: Final = Rule("HMS045", "body-of-get", "error", "A GET has no body.")
@@ -55,5 +57,13 @@ ASKED_TWICE: Final = Rule("HMS208", "asked-twice", "error", "A list of expected 
 RULES: Final = {rule.id: rule for rule in list(globals().values()) if isinstance(rule, Rule)}
 """Id -> rule."""
 
+TITLES: Final = {rule.title: rule for rule in RULES.values()}
+"""Title -> rule."""
+
 RETIRED: Final = frozenset(("HMS060",))
 """Ids of rules that are gone. They still stand in old reports and suppressions, so no new rule takes one."""
+
+
+def find(name: str) -> Rule | None:
+    """The rule of an id or a title."""
+    return RULES.get(name) or TITLES.get(name)

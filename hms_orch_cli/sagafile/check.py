@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Container, Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
 from typing import Any, Final
@@ -16,10 +16,14 @@ from hms_orch_cli.sagafile.reader import Tree, read
 from hms_orch_cli.sagafile.rules import check_rules
 from hms_orch_cli.sagafile.schema import check_schema, shown
 from hms_orch_cli.sagafile.source import Source
+from hms_orch_cli.sagafile.suppression import Comment, Silenced, comments_of, silence
 from hms_orch_cli.sagafile.waits import check_waits
 
 MAX_FINDINGS: Final = 100
 """Findings of one file; a file with more is broken in another way than they tell."""
+
+HALF_READ: Final = frozenset((catalogue.SYNTAX.id, catalogue.ENCODING.id, catalogue.TOO_MUCH.id))
+"""Rules that may end the reading of a file."""
 
 
 @dataclass(frozen=True)
@@ -41,11 +45,16 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A file's sagas, only those without an error, and its findings: errors first, then by place. `left_out` counts
-    the findings beyond the first hundred."""
+    """What was found out about a file.
 
+    `documents` are its sagas, only those without an error; `findings` its mistakes, errors first, then by place;
+    `silenced` those that comments in the file silence. `left_out` counts the findings beyond the first hundred.
+    """
+
+    file: str
     documents: tuple[Document, ...]
     findings: tuple[Finding, ...]
+    silenced: tuple[Silenced, ...] = ()
     left_out: int = 0
 
     @property
@@ -54,33 +63,73 @@ class Checked:
         return not _has_error(self.findings)
 
 
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """A file whose mistakes have been noted and not yet judged: rules that see several files add theirs to `source`.
+    `documents` are those without an error, each with the warnings about it."""
+
+    source: Source
+    documents: list[tuple[Document, list[Finding]]]
+    comments: list[Comment]
+
+
 def check(
-    text: bytes, file: str, expressions: Expressions, *, services: Collection[str] | None = None, strict: bool = False
+    text: bytes,
+    file: str,
+    expressions: Expressions,
+    *,
+    services: Collection[str] | None = None,
+    strict: bool = False,
+    rules: Container[str] = catalogue.RULES,
 ) -> Checked:
     """Everything that is right and wrong with a saga file.
 
     `file` is its name in the findings. `services` are the names of the address book; None leaves unknown services
-    alone. `strict` turns warnings into errors. Never raises for what a file may hold.
+    alone. `strict` turns warnings into errors. `rules` are the ids of those that count. Never raises for what a file
+    may hold.
     """
-    source = Source(text, file, strict=strict)
-    documents: list[Document] = []
+    return judge(examine(text, file, expressions, services=services), strict=strict, rules=rules)
+
+
+def examine(text: bytes, file: str, expressions: Expressions, *, services: Collection[str] | None = None) -> Examined:
+    """The first half of `check`: what the file holds, and what its own rules say."""
+    source = Source(text, file)
+    trees: list[Tree] = []
+    documents: list[tuple[Document, list[Finding]]] = []
     ids: set[str] = set()
-    seen = known = 0
+    known = 0
     for tree in read(source):
         if tree.value is None and len(source.findings) == known:
             # `---` with nothing behind it.
             continue
-        seen += 1
+        trees.append(tree)
         _check_document(tree, source, expressions, services, ids)
         if not _has_error(source.findings[known:]):
-            documents.append(Document(tree.value))
+            documents.append((Document(tree.value), source.findings[known:]))
         known = len(source.findings)
-    if not seen and not source.findings:
+    if not trees and not source.findings:
         source.add(catalogue.NO_SAGA, "the file holds no saga", "Begin with 'id: …'.", FIRST)
-    findings = sorted(
-        set(source.findings), key=lambda found: (found.severity, found.line, found.column, found.rule, found.message)
+    # Of a text that was not read to its end nobody can tell what is a comment.
+    whole = not any(finding.rule in HALF_READ for finding in source.findings)
+    return Examined(source, documents, comments_of(source, trees) if whole else [])
+
+
+def judge(examined: Examined, *, strict: bool = False, rules: Container[str] = catalogue.RULES) -> Checked:
+    """The second half of `check`: which findings count, and how much."""
+    source = examined.source
+    silenced = silence(source, examined.comments)
+    found = {finding for finding in source.findings if finding.rule in rules}
+    documents = [document for document, warnings in examined.documents if not (strict and found.intersection(warnings))]
+    if strict:
+        found = {replace(finding, severity="error") for finding in found}
+    findings = sorted(found, key=lambda found: (found.severity, found.line, found.column, found.rule, found.message))
+    return Checked(
+        source.name,
+        tuple(documents),
+        tuple(findings[:MAX_FINDINGS]),
+        tuple(each for each in silenced if each.finding.rule in rules),
+        max(len(findings) - MAX_FINDINGS, 0),
     )
-    return Checked(tuple(documents), tuple(findings[:MAX_FINDINGS]), max(len(findings) - MAX_FINDINGS, 0))
 
 
 def revision_of(content: Mapping[str, Any]) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Container, Iterable
 
 from hms_orch_cli.ports import Expressions
-from hms_orch_cli.sagafile.check import Checked, check
+from hms_orch_cli.sagafile.catalogue import RULES
+from hms_orch_cli.sagafile.check import Checked, examine, judge
 
 
 def check_files(
@@ -14,7 +15,9 @@ def check_files(
     *,
     services: Collection[str] | None = None,
     strict: bool = False,
+    rules: Container[str] = RULES,
 ) -> list[Checked]:
     """Each file, named as findings call it, with everything that is right and wrong with it. See `check` for the rest.
     Never raises for what files may hold."""
-    return [check(data, name, expressions, services=services, strict=strict) for name, data in files]
+    examined = [examine(data, name, expressions, services=services) for name, data in files]
+    return [judge(each, strict=strict, rules=rules) for each in examined]

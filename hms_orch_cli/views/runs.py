@@ -11,9 +11,6 @@ from hms_orch_cli.saga.due import due, holds_lock
 from hms_orch_cli.saga.moment import rfc3339
 from hms_orch_cli.saga.state import PENDING, Phase, Progress, Run, Status
 
-ENDED_STATES = ("COMPLETED", "FAILED", "CANCELLED", "ABANDONED", "SKIPPED")
-STATES = ("RUNNING", "WAITING", "PAUSED", "COMPENSATING", "STUCK", *ENDED_STATES)
-
 _CALL_STATES = {
     Phase.PENDING: "PENDING",
     Phase.RUNNING: "RUNNING",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 from typing import Any
 
@@ -9,6 +10,7 @@ import orjson
 import pytest
 
 from tests.dashboard.house import EVENT_BYTES, House, event, open_house
+from tests.event_store.gate import Gate
 
 STRUCTURED = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
@@ -182,12 +184,18 @@ async def test_a_coded_body_is_not_unpacked(house: House) -> None:
 
 
 async def test_too_much_at_a_time_is_told_and_may_be_sent_again(caplog: pytest.LogCaptureFixture) -> None:
-    async with open_house(waiting=2) as house:
-        refused = await house.publish(*(event(n) for n in range(5)))
+    disk = Gate()
+    async with open_house(waiting=2, store=disk) as house:
+        disk.open.clear()
+        taken = asyncio.ensure_future(house.publish(*(event(n) for n in range(3))))
+        await asyncio.to_thread(disk.entered.acquire)
+        refused = await house.publish(event(3), event(4))
         assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
         gc.collect()  # an error that nobody took would be logged now
         assert not caplog.records
+        disk.open.set()
+        assert (await taken).status_code == 202
         answers = [await house.publish(event(n)) for n in range(5)]
         assert [answer.json()["events"][0] for answer in answers] == [
-            {"position": n + 1, "duplicate": n < 2} for n in range(5)
+            {"position": n + 1, "duplicate": n < 3} for n in range(5)
         ]

@@ -8,43 +8,15 @@ from collections.abc import Sequence
 
 import pytest
 
-from hms_orch_cli.errors import Overloaded, StoreError, StoreFailed, StoreFull, VersionConflict
+from hms_orch_cli.errors import StoreError, StoreFailed, StoreFull, VersionConflict
 from hms_orch_cli.event_store import group_commit
 from hms_orch_cli.event_store.group_commit import GroupCommit
 from hms_orch_cli.event_store.inline import InlineJournal
 from hms_orch_cli.event_store.memory import MemoryStore
 from hms_orch_cli.ports import Append, Derived
 
+from .gate import Gate
 from .making import event, row
-
-
-class Gate(MemoryStore):
-    """A store whose commits wait until the gate opens, and fail as told."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.entered = threading.Semaphore(0)
-        self.open = threading.Event()
-        self.open.set()
-        self.errors: dict[int, Exception] = {}
-        self.batches: list[int] = []
-        self.threads: list[str] = []
-
-    def append(self, batch: Sequence[Append], derived: Derived | None = None) -> list[int | Exception]:
-        self.batches.append(len(batch))
-        self.threads.append(threading.current_thread().name)
-        self.entered.release()
-        assert self.open.wait(30)
-        if error := self.errors.get(len(self.batches)):
-            raise error
-        return super().append(batch, derived)
-
-    async def shut(self, journal: GroupCommit) -> asyncio.Future[int]:
-        """Closes the gate with one append before it."""
-        self.open.clear()
-        first = asyncio.ensure_future(journal.append("run/first", [event("first")], 0))
-        await asyncio.to_thread(self.entered.acquire)
-        return first
 
 
 async def test_positions_rise_in_the_order_of_calls_whatever_shares_a_commit() -> None:
@@ -334,17 +306,35 @@ async def test_an_inline_commit_that_fails_fails_the_journal() -> None:
     await journal.close()
 
 
-async def test_more_than_it_may_hold_is_refused_and_not_queued() -> None:
+async def test_it_says_when_it_holds_too_much_for_the_outside() -> None:
     store = Gate()
     journal = GroupCommit(store, waiting_limit=3)
     first = await store.shut(journal)
-    taken = [journal.append(f"run/{n}", [event(str(n))], 0) for n in range(2)]
-    with pytest.raises(Overloaded) as refused:
-        await journal.append("run/9", [event("9")], 0)
-    assert refused.value.http_status == 429 and refused.value.hint
+    taken = [journal.append("run/1", [event("1")], 0)]
+    assert not journal.is_full
+    taken.append(journal.append("run/2", [event("2")], 0))
+    assert journal.is_full
+    taken.append(journal.append("run/3", [event("3")], 0))  # what is begun already is never refused
     store.open.set()
-    assert await asyncio.gather(first, *taken) == [1, 2, 3]
-    assert await journal.append("run/9", [event("9")], 0) == 4
+    assert await asyncio.gather(first, *taken) == [1, 2, 3, 4]
+    assert not journal.is_full
+    await journal.close()
+
+
+async def test_whoever_begins_something_waits_until_half_of_it_is_done() -> None:
+    store = Gate()
+    journal = GroupCommit(store, begun_limit=4)
+    first = await store.shut(journal)
+    await journal.room()
+    taken = [journal.append(f"run/{n}", [event(str(n))], 0) for n in range(3)]
+    gone, beginning = asyncio.ensure_future(journal.room()), asyncio.ensure_future(journal.room())
+    await asyncio.sleep(0)
+    gone.cancel()
+    assert not beginning.done()
+    store.open.set()
+    await beginning
+    assert journal.waiting <= 2
+    await asyncio.gather(first, *taken)
     await journal.close()
 
 

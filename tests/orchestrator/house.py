@@ -13,11 +13,11 @@ from hms_orch_cli.application.alone import Alone, drive
 from hms_orch_cli.application.clock import SystemClock
 from hms_orch_cli.application.deploy import deploy_append, standing, undeploy_append
 from hms_orch_cli.application.operations import Operations
-from hms_orch_cli.application.overview import list_runs
 from hms_orch_cli.application.publish import publish, publish_live
 from hms_orch_cli.application.replay import Rebuilt, differences
+from hms_orch_cli.application.run_list import list_runs
 from hms_orch_cli.errors import StoreFailed
-from hms_orch_cli.event_store.group_commit import GroupCommit
+from hms_orch_cli.event_store.group_commit import BEGUN, GroupCommit
 from hms_orch_cli.event_store.memory import MemoryStore
 from hms_orch_cli.expressions import CelExpressions
 from hms_orch_cli.orchestrator.orchestrator import Orchestrator
@@ -262,10 +262,12 @@ class House:
 class Process:
     """An orchestrator that is up."""
 
-    def __init__(self, house: House, mains: Mains, calls: int, per_service: int, clock: Any = None) -> None:
+    def __init__(
+        self, house: House, mains: Mains, calls: int, per_service: int, clock: Any = None, begun: int = BEGUN
+    ) -> None:
         self.house = house
         self.mains = mains
-        self.journal = GroupCommit(mains)  # type: ignore[arg-type]  # the rest of the store is looked up by name
+        self.journal = GroupCommit(mains, begun_limit=begun)  # type: ignore[arg-type]  # the rest of the store is looked up by name
         self.orchestrator = Orchestrator(
             self.journal,
             house.store,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hms_orch_cli.expressions import CelExpressions
 from hms_orch_cli.sagafile.check import check
-from hms_orch_cli.sagafile.report import as_text
+from hms_orch_cli.sagafile.reports.text import as_text
 
 FOLDER = Path(__file__).with_name("broken")
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from hms_orch_cli.expressions import CelExpressions
 from hms_orch_cli.sagafile.check import check
-from hms_orch_cli.sagafile.report import as_text
+from hms_orch_cli.sagafile.reports.text import as_text
 from hms_orch_cli.sagafile.schema import schema_text
 
 CEL = CelExpressions()

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from hms_orch_cli.saga.due import due
 from hms_orch_cli.saga.inputs import Abandon, Attempt, Cancel
 from hms_orch_cli.saga.outcome import Answer, Wire
-from hms_orch_cli.views.runs import STATES, due_at, reason_of, state_of, steps_of, waits_for_others, will_be_undone
+from hms_orch_cli.views.runs import due_at, reason_of, state_of, steps_of, waits_for_others, will_be_undone
+from hms_orch_cli.views.states import STATES
 
 from ..saga.walks import Walk, random_saga
 from ..specs import (
