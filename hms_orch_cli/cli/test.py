@@ -103,15 +103,15 @@ def _files(paths: Sequence[str]) -> Iterator[tuple[SagaPath, Sequence[SagaPath]]
     NotFound, SagaFileError."""
     from hms_orch_cli.config.environment import working_folder
     from hms_orch_cli.errors import NotFound
-    from hms_orch_cli.sagafile.casefile import is_case_file, tests_of
-    from hms_orch_cli.sagafile.paths import expand
+    from hms_orch_cli.sagafile.casefile import tests_of
+    from hms_orch_cli.sagafile.paths import expand, is_test
 
     here = working_folder()
     seen: set[str] = set()
     for path in paths:
         in_folder = (here / path).is_dir()
-        found = expand([path if in_folder or is_case_file(path) else tests_of(path)], here)
-        tests = [file for file in found if is_case_file(file.name)]
+        found = expand([path if in_folder or is_test(path) else tests_of(path)], here)
+        tests = [file for file in found if is_test(file.name)]
         if not tests:
             raise NotFound(
                 f"there are no saga tests below the folder {path}",
@@ -133,7 +133,7 @@ def _add_untested(rehearsal: Rehearsal, found: Sequence[tuple[SagaPath, Sequence
 
 def _as_text(outcome: Outcome, verbose: bool) -> None:
     from hms_orch_cli.rehearsal.outcome import said
-    from hms_orch_cli.sagafile.report import as_text
+    from hms_orch_cli.sagafile.reports.text import as_text
 
     for file in outcome.files:
         if found := as_text(file.checked.findings, file.checked.left_out):
@@ -170,7 +170,7 @@ def _summary(outcome: Outcome) -> str:
     """One line on all of it."""
     files = output.counted(len(outcome.files), "file")
     tests = output.counted(len(outcome.results), "test")
-    parts = [f"{outcome.failed} failed" if outcome.failed else "all passed"]
+    parts = [f"{outcome.failed} failed" if outcome.failed else "all passed"] if outcome.results else []
     broken = sum(not file.checked.ok for file in outcome.files)
     if broken:
         parts.append(f"{output.counted(broken, 'file')} not right")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -11,7 +10,8 @@ from hms_orch_cli import junit
 from hms_orch_cli.rehearsal.coverage import Coverage
 from hms_orch_cli.rehearsal.playing import Result
 from hms_orch_cli.sagafile.casefile import CaseFile
-from hms_orch_cli.sagafile.findings import Finding
+from hms_orch_cli.sagafile.reports.json import as_json
+from hms_orch_cli.sagafile.reports.validation import Validation
 
 
 class Outcome(NamedTuple):
@@ -21,11 +21,6 @@ class Outcome(NamedTuple):
     files: Sequence[CaseFile]
     results: Sequence[Result]
     coverage: Coverage | None
-
-    @property
-    def findings(self) -> list[Finding]:
-        """What is wrong with the files themselves."""
-        return [finding for file in self.files for finding in file.checked.findings]
 
     @property
     def failed(self) -> int:
@@ -41,7 +36,7 @@ class Outcome(NamedTuple):
         """As `test --format json` shows it."""
         return {
             "tests": [_result_json(result) for result in self.results],
-            "findings": [asdict(finding) for finding in self.findings],
+            "findings": as_json(Validation([file.checked for file in self.files])),
             "coverage": None if self.coverage is None else _coverage_json(self.coverage),
         }
 

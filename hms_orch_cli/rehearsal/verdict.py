@@ -167,11 +167,7 @@ def _reason(wanted: str, view: View) -> Said | None:
 def _list_of(key: str) -> Callable[[Any, View], Said | None]:
     def judge(wanted: Sequence[Any], view: View) -> Said | None:
         lines = tuple(objections(wanted, all_asked(() if view.ran is None else view.ran.sent, key)))
-        return (
-            (f"the {key} are not as expected" if key != "undo" else "the undo is not as expected", lines)
-            if lines
-            else None
-        )
+        return (NOT_SO, lines) if lines else None
 
     return judge
 

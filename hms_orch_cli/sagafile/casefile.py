@@ -9,14 +9,14 @@ from typing import Any, Final, NamedTuple
 from hms_orch_cli.saga.definition import Saga
 from hms_orch_cli.sagafile import catalogue
 from hms_orch_cli.sagafile.caserules import check_case_rules
-from hms_orch_cli.sagafile.check import MAX_FINDINGS, Checked
+from hms_orch_cli.sagafile.check import HALF_READ, Checked, Examined, judge
 from hms_orch_cli.sagafile.findings import FIRST, Path
 from hms_orch_cli.sagafile.reader import Tree, read
 from hms_orch_cli.sagafile.schema import TESTS, check_schema, shown
 from hms_orch_cli.sagafile.source import Source
+from hms_orch_cli.sagafile.suppression import comments_of
 
 MARK: Final = ".test"
-SUFFIXES: Final = (".test.yaml", ".test.yml")
 
 
 class Unusable(NamedTuple):
@@ -36,13 +36,6 @@ class CaseFile(NamedTuple):
     name: str
     tree: Tree
     checked: Checked
-    sagas: tuple[Saga, ...]
-    """those that the tests are about, the one that they are about first"""
-
-
-def is_case_file(name: str) -> bool:
-    """Whether a file holds tests, by its name."""
-    return name.endswith(SUFFIXES)
 
 
 def tests_of(name: str) -> str:
@@ -66,13 +59,19 @@ def saga_files(name: str, content: Any) -> list[tuple[str, Path]]:
     ]
 
 
-def check_cases(data: bytes, name: str, sagas_of: SagasOf, *, strict: bool = False) -> CaseFile:
-    """Everything that is right and wrong with a file of saga tests; `name` and `strict` as in `check`. Never raises for
+def check_cases(data: bytes, name: str, sagas_of: SagasOf) -> CaseFile:
+    """Everything that is right and wrong with a file of saga tests; `name` is what findings call it. Never raises for
     what a file may hold."""
-    source = Source(data, name, strict=strict)
+    tree, examined = examine_cases(data, name, sagas_of)
+    return CaseFile(name, tree, judge(examined))
+
+
+def examine_cases(data: bytes, name: str, sagas_of: SagasOf) -> tuple[Tree, Examined]:
+    """The file, and its mistakes before they are judged."""
+    source = Source(data, name)
     trees = [tree for tree in read(source) if tree.value is not None]
+    whole = not any(finding.rule in HALF_READ for finding in source.findings)
     tree = trees[0] if trees else Tree()
-    sagas: list[Saga] = []
     if len(trees) > 1:
         message = f"the file holds {len(trees)} documents, but tests stand in one"
         source.add(catalogue.NO_TESTS, message, "Put them into one list.", trees[1].place(()))
@@ -83,14 +82,8 @@ def check_cases(data: bytes, name: str, sagas_of: SagasOf, *, strict: bool = Fal
         source.add(catalogue.NO_TESTS, message, "Begin with 'tests:'.", tree.place(()))
     elif trees:
         check_schema(tree, source, TESTS)
-        known = _sagas(tree, source, sagas_of)
-        check_case_rules(tree, source, known)
-        sagas = known or []
-    findings = sorted(
-        set(source.findings), key=lambda found: (found.severity, found.line, found.column, found.rule, found.message)
-    )
-    checked = Checked((), tuple(findings[:MAX_FINDINGS]), max(len(findings) - MAX_FINDINGS, 0))
-    return CaseFile(name, tree, checked, tuple(sagas))
+        check_case_rules(tree, source, _sagas(tree, source, sagas_of))
+    return tree, Examined(source, [], comments_of(source, trees) if whole else [])
 
 
 def _sagas(tree: Tree, source: Source, sagas_of: SagasOf) -> list[Saga] | None:
