@@ -12,6 +12,7 @@ from hms_orch_cli.cli import output
 from hms_orch_cli.cli.program import examples, new_app
 
 if TYPE_CHECKING:
+    from hms_orch_cli.errors import HmsError
     from hms_orch_cli.rehearsal.coverage import Coverage
     from hms_orch_cli.rehearsal.outcome import Outcome
     from hms_orch_cli.rehearsal.playing import Rehearsal, Result
@@ -103,14 +104,17 @@ def _files(paths: Sequence[str]) -> Iterator[tuple[SagaPath, Sequence[SagaPath]]
     NotFound, SagaFileError."""
     from hms_orch_cli.config.environment import working_folder
     from hms_orch_cli.errors import NotFound
-    from hms_orch_cli.sagafile.casefile import tests_of
+    from hms_orch_cli.sagafile.casefile import case_file_of
     from hms_orch_cli.sagafile.paths import expand, is_test
 
     here = working_folder()
     seen: set[str] = set()
     for path in paths:
         in_folder = (here / path).is_dir()
-        found = expand([path if in_folder or is_test(path) else tests_of(path)], here)
+        if in_folder:
+            found = expand([path], here, _unless_empty)
+        else:
+            found = expand([path if is_test(path) else case_file_of(path)], here)
         tests = [file for file in found if is_test(file.name)]
         if not tests:
             raise NotFound(
@@ -123,6 +127,14 @@ def _files(paths: Sequence[str]) -> Iterator[tuple[SagaPath, Sequence[SagaPath]]
                 folder = file.path.parent
                 beside = [each for each in found if in_folder and each.path.parent == folder and each not in tests]
                 yield file, beside
+
+
+def _unless_empty(problem: HmsError) -> None:
+    """A folder without any saga file has no tests either, which is told of below."""
+    from hms_orch_cli.errors import NotFound
+
+    if not isinstance(problem, NotFound):
+        raise problem
 
 
 def _add_untested(rehearsal: Rehearsal, found: Sequence[tuple[SagaPath, Sequence[SagaPath]]]) -> None:

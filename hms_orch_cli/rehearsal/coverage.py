@@ -15,6 +15,7 @@ from hms_orch_cli.saga.events import (
     Queued,
     RunFact,
     Skipped,
+    Started,
     StepCompensated,
     StepDoubted,
     StepFailed,
@@ -133,7 +134,7 @@ def _taken(ran: Ran) -> Iterator[Branch]:
         branch = _branch(fact, steps, asked, turned)
         if branch is not None:
             yield branch
-    if not isinstance(ran.facts[0], Skipped):
+    if isinstance(ran.facts[0], Started):
         yield LET_IN
 
 
@@ -147,12 +148,12 @@ def _branch(fact: RunFact, steps: Mapping[str, Step], asked: dict[str, str], tur
         case StepSucceeded(step=step):
             return Branch(step, DONE)
         case StepFailed(step=step) | StepHeld(step=step) if not turned:
-            return Branch(step, FAILS if steps[step].call is not None else EXPIRES)
+            return None if steps[step].approval else Branch(step, EXPIRES if steps[step].awaits else FAILS)
         case StepRetrying(step=step, op="call"):
             return Branch(step, AGAIN)
         case StepDoubted(step=step):
             return Branch(step, CHECKED)
-        case StepSkipped(step=step):
+        case StepSkipped(step=step, reason="its condition is false"):
             return Branch(step, SKIPPED)
         case StepCompensated(step=step):
             return Branch(step, UNDONE)

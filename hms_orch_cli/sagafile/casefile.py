@@ -38,7 +38,7 @@ class CaseFile(NamedTuple):
     checked: Checked
 
 
-def tests_of(name: str) -> str:
+def case_file_of(name: str) -> str:
     """The name of the file that holds the tests of a saga file, by itself."""
     stem, dot, suffix = name.rpartition(".")
     return f"{stem}{MARK}{dot}{suffix}" if stem else name
