@@ -77,16 +77,14 @@ def rehearse(
 
 def _played(paths: Sequence[str], only: str | None) -> Outcome:
     from hms_orch_cli.cli.narration import spoken
-    from hms_orch_cli.config.environment import working_folder
+    from hms_orch_cli.cli.validate import read
     from hms_orch_cli.errors import NotFound
     from hms_orch_cli.rehearsal.outcome import Outcome
     from hms_orch_cli.rehearsal.playing import Rehearsal
-    from hms_orch_cli.sagafile.paths import SagaPath
     from hms_orch_cli.wiring import expressions
 
     found = list(_files(paths))
-    here = working_folder()
-    rehearsal = Rehearsal(expressions(), lambda name: SagaPath(here / name, name).read(), spoken)
+    rehearsal = Rehearsal(expressions(), read, spoken)
     files = [rehearsal.check(file.name, file.read()) for file, _ in found]
     results: list[Result] = []
     for file in files:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
-from hms_orch_cli.errors import NotFound, SagaFileError
 from hms_orch_cli.ports import Expressions
 from hms_orch_cli.rehearsal.cases import Case, cases_from
 from hms_orch_cli.rehearsal.coverage import Coverage
@@ -13,12 +12,8 @@ from hms_orch_cli.rehearsal.record import Played
 from hms_orch_cli.rehearsal.repertoire import Ready, make_ready
 from hms_orch_cli.rehearsal.stage import Stage
 from hms_orch_cli.rehearsal.verdict import Failure, Narrate, console, failures
-from hms_orch_cli.saga.definition import Saga
-from hms_orch_cli.sagafile.casefile import CaseFile, Unusable, check_cases, saga_files
-from hms_orch_cli.sagafile.check import Checked, check
-
-Read = Callable[[str], bytes]
-"""The bytes of a file, by its name. Raises NotFound, SagaFileError."""
+from hms_orch_cli.sagafile.casefile import CaseFile, check_cases, saga_files
+from hms_orch_cli.sagafile.named_sagas import NamedSagas, Read, Unusable
 
 
 class Placed(NamedTuple):
@@ -46,19 +41,19 @@ class Rehearsal:
 
     def __init__(self, expressions: Expressions, read: Read, narrate: Narrate) -> None:
         self._expressions = expressions
-        self._read = read
         self._narrate = narrate
-        self._ready: dict[str, list[Ready] | Unusable] = {}
+        self._named = NamedSagas(expressions, read)
+        self._ready: dict[str, list[Ready]] = {}
         self.coverage: Final = Coverage()
 
     def check(self, name: str, data: bytes) -> CaseFile:
         """A file of tests, with everything that is right and wrong with it."""
-        return check_cases(data, name, self._sagas_of)
+        return check_cases(data, name, self._named)
 
     def play(self, file: CaseFile, wanted: Callable[[str], bool]) -> Iterator[Result]:
         """The tests of a file that has passed its check, those whose names are wanted."""
         content: dict[str, Any] = file.tree.value
-        sagas = [ready for name, _ in saga_files(file.name, content) for ready in self._found(name)]
+        sagas = [ready for name, _ in saga_files(file.name, content) for ready in self._made_ready(name)]
         for case in cases_from(content, sagas[0].saga):
             if wanted(case.name):
                 played = Stage(sagas, case, self._expressions).play()
@@ -68,8 +63,8 @@ class Rehearsal:
     def add_untested(self, name: str, data: bytes) -> None:
         """A saga file beside the tests: what is in it is to be exercised as well. One that is not valid, or no saga
         file at all, is left out."""
-        if name not in self._ready and (checked := check(data, name, self._expressions)).ok:
-            self._make_ready(name, checked)
+        if not isinstance(self._named.add(name, data), Unusable):
+            self._made_ready(name)
 
     def _result(self, file: CaseFile, case: Case, played: Played) -> Result:
         found = failures(case, played, self._narrate)
@@ -78,33 +73,15 @@ class Rehearsal:
         placed = sorted((_placed(file, each) for each in found), key=lambda each: each.line)
         return Result(file.name, line, case.name, placed, said, played.at_ms)
 
-    def _sagas_of(self, name: str) -> Sequence[Saga] | Unusable:
-        found = self._ready.get(name)
-        if found is None:
-            try:
-                data = self._read(name)
-            except (NotFound, SagaFileError) as error:
-                return Unusable(error.message, "Write 'saga:' with its path, relative to this file.")
-            found = self._make_ready(name, check(data, name, self._expressions))
-        return found if isinstance(found, Unusable) else [ready.saga for ready in found]
-
-    def _make_ready(self, name: str, checked: Checked) -> list[Ready] | Unusable:
-        found: list[Ready] | Unusable
-        if checked.ok:
-            found = [make_ready(document, self._expressions) for document in checked.documents]
-            for ready in found:
+    def _made_ready(self, name: str) -> list[Ready]:
+        """The sagas of a file, which can be used: the tests that name it have passed their check."""
+        if name not in self._ready:
+            found = self._named.of(name)
+            documents = () if found is None or isinstance(found, Unusable) else found
+            self._ready[name] = [make_ready(document, self._expressions) for document in documents]
+            for ready in self._ready[name]:
                 self.coverage.add_saga(ready.saga)
-        else:
-            first = checked.findings[0]
-            message = f"{name} is not valid: line {first.line}, {first.message}"
-            found = Unusable(message, f"'hms-orch validate {name}' shows all of it.")
-        self._ready[name] = found
-        return found
-
-    def _found(self, name: str) -> list[Ready]:
-        found = self._ready[name]
-        assert not isinstance(found, Unusable), "the file has passed its check"  # noqa: S101
-        return found
+        return self._ready[name]
 
 
 def _placed(file: CaseFile, failure: Failure) -> Placed:

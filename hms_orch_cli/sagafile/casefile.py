@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from hms_orch_cli.saga.definition import Saga
@@ -11,23 +11,13 @@ from hms_orch_cli.sagafile import catalogue
 from hms_orch_cli.sagafile.caserules import check_case_rules
 from hms_orch_cli.sagafile.check import HALF_READ, Checked, Examined, judge
 from hms_orch_cli.sagafile.findings import FIRST, Path
+from hms_orch_cli.sagafile.named_sagas import NamedSagas, Unusable
 from hms_orch_cli.sagafile.reader import Tree, read
 from hms_orch_cli.sagafile.schema import TESTS, check_schema, shown
 from hms_orch_cli.sagafile.source import Source
 from hms_orch_cli.sagafile.suppression import comments_of
 
 MARK: Final = ".test"
-
-
-class Unusable(NamedTuple):
-    """Why there is nothing to be had of a saga file, and what to do about it."""
-
-    message: str
-    fix: str
-
-
-SagasOf = Callable[[str], Sequence[Saga] | Unusable | None]
-"""The sagas of a file, by its name; None leaves alone what cannot be said without them."""
 
 
 class CaseFile(NamedTuple):
@@ -59,15 +49,16 @@ def saga_files(name: str, content: Any) -> list[tuple[str, Path]]:
     ]
 
 
-def check_cases(data: bytes, name: str, sagas_of: SagasOf) -> CaseFile:
+def check_cases(data: bytes, name: str, named: NamedSagas) -> CaseFile:
     """Everything that is right and wrong with a file of saga tests; `name` is what findings call it. Never raises for
     what a file may hold."""
-    tree, examined = examine_cases(data, name, sagas_of)
-    return CaseFile(name, tree, judge(examined))
+    tree, examined = examine_cases(data, name, named)
+    return CaseFile(name, tree, judge(examined, strict=False, rules=catalogue.RULES))
 
 
-def examine_cases(data: bytes, name: str, sagas_of: SagasOf) -> tuple[Tree, Examined]:
-    """The file, and its mistakes before they are judged."""
+def examine_cases(data: bytes, name: str, named: NamedSagas) -> tuple[Tree, Examined]:
+    """The file, and its mistakes before they are judged. What cannot be said without a saga that nobody has looked at
+    is left alone."""
     source = Source(data, name)
     trees = [tree for tree in read(source) if tree.value is not None]
     whole = not any(finding.rule in HALF_READ for finding in source.findings)
@@ -82,20 +73,20 @@ def examine_cases(data: bytes, name: str, sagas_of: SagasOf) -> tuple[Tree, Exam
         source.add(catalogue.NO_TESTS, message, "Begin with 'tests:'.", tree.place(()))
     elif trees:
         check_schema(tree, source, TESTS)
-        check_case_rules(tree, source, _sagas(tree, source, sagas_of))
-    return tree, Examined(source, [], comments_of(source, trees) if whole else [])
+        check_case_rules(tree, source, _sagas(tree, source, named))
+    return tree, Examined(source, comments=comments_of(source, trees) if whole else [])
 
 
-def _sagas(tree: Tree, source: Source, sagas_of: SagasOf) -> list[Saga] | None:
+def _sagas(tree: Tree, source: Source, named: NamedSagas) -> list[Saga] | None:
     """The sagas that the tests are about; None if not all of them are to be had."""
-    found: list[Saga] = []
+    sagas: list[Saga] = []
     complete = True
     for name, path in saga_files(source.name, tree.value):
-        sagas = sagas_of(name)
-        if isinstance(sagas, Unusable):
-            source.add(catalogue.NO_SUCH_SAGA, sagas.message, sagas.fix, tree.place(path), path)
-        if sagas is None or isinstance(sagas, Unusable):
+        found = named.of(name)
+        if isinstance(found, Unusable):
+            source.add(catalogue.NO_SUCH_SAGA, found.message, found.fix, tree.place(path), path)
+        if found is None or isinstance(found, Unusable):
             complete = False
         else:
-            found += sagas
-    return found if complete and found else None
+            sagas += [document.saga for document in found]
+    return sagas if complete and sagas else None

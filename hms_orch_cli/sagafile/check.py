@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
 from typing import Any, Final
 
-from hms_orch_cli.ports import Expressions
+from hms_orch_cli.ports import Expressions, Service
 from hms_orch_cli.saga.definition import Saga, saga_from
 from hms_orch_cli.sagafile import catalogue
 from hms_orch_cli.sagafile.findings import FIRST, Finding
+from hms_orch_cli.sagafile.lint import lint
+from hms_orch_cli.sagafile.lint.secrets import check_tokens
+from hms_orch_cli.sagafile.outline import Outline, outline_of
 from hms_orch_cli.sagafile.reader import Tree, read
 from hms_orch_cli.sagafile.rules import check_rules
 from hms_orch_cli.sagafile.schema import check_schema, shown
@@ -24,6 +27,17 @@ MAX_FINDINGS: Final = 100
 
 HALF_READ: Final = frozenset((catalogue.SYNTAX.id, catalogue.ENCODING.id, catalogue.TOO_MUCH.id))
 """Rules that may end the reading of a file."""
+
+_IN_THE_WAY: Final = frozenset(
+    rule.id
+    for rule in (
+        *(catalogue.ENCODING, catalogue.TOO_MUCH, catalogue.DUPLICATE_KEY, catalogue.NOT_PLAIN, catalogue.BAD_NUMBER),
+        *(catalogue.NO_SAGA, catalogue.UNKNOWN_KEY, catalogue.MISSING_KEY, catalogue.WRONG_TYPE, catalogue.WRONG_VALUE),
+        *(catalogue.OUT_OF_RANGE, catalogue.BAD_FORM, catalogue.STEP_KIND, catalogue.NAME_TAKEN),
+        *(catalogue.ADDRESS, catalogue.ADDRESS_LITERAL),
+    )
+)
+"""With one of these the file does not say what it means: advice would be about something else."""
 
 
 @dataclass(frozen=True)
@@ -63,14 +77,18 @@ class Checked:
         return not _has_error(self.findings)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Examined:
-    """A file whose mistakes have been noted and not yet judged: rules that see several files add theirs to `source`.
-    `documents` are those without an error, each with the warnings about it."""
+    """A file that was looked at by itself; its findings are not judged yet, and more are added to its source.
+
+    `documents` are its sagas without an error, each with the warnings about it; `outlines` what each saga that says
+    what it means is to other sagas; `comments` those that silence something.
+    """
 
     source: Source
-    documents: list[tuple[Document, list[Finding]]]
-    comments: list[Comment]
+    documents: list[tuple[Document, list[Finding]]] = field(default_factory=list)
+    outlines: list[Outline] = field(default_factory=list)
+    comments: list[Comment] = field(default_factory=list)
 
 
 def check(
@@ -78,24 +96,23 @@ def check(
     file: str,
     expressions: Expressions,
     *,
-    services: Collection[str] | None = None,
+    services: Mapping[str, Service] | None = None,
     strict: bool = False,
     rules: Container[str] = catalogue.RULES,
 ) -> Checked:
-    """Everything that is right and wrong with a saga file.
+    """Everything that is right and wrong with a saga file, seen alone.
 
-    `file` is its name in the findings. `services` are the names of the address book; None leaves unknown services
-    alone. `strict` turns warnings into errors. `rules` are the ids of those that count. Never raises for what a file
-    may hold.
+    `file` is its name in the findings. `services` is the address book; None leaves unknown services alone. `strict`
+    turns warnings into errors. `rules` are the ids of those that count. Never raises for what a file may hold.
     """
     return judge(examine(text, file, expressions, services=services), strict=strict, rules=rules)
 
 
-def examine(text: bytes, file: str, expressions: Expressions, *, services: Collection[str] | None = None) -> Examined:
-    """The first half of `check`: what the file holds, and what its own rules say."""
+def examine(text: bytes, file: str, expressions: Expressions, *, services: Mapping[str, Service] | None) -> Examined:
+    """The first part of `check`: what the file holds, and what the rules say that look at one file."""
     source = Source(text, file)
+    examined = Examined(source)
     trees: list[Tree] = []
-    documents: list[tuple[Document, list[Finding]]] = []
     ids: set[str] = set()
     known = 0
     for tree in read(source):
@@ -104,18 +121,23 @@ def examine(text: bytes, file: str, expressions: Expressions, *, services: Colle
             continue
         trees.append(tree)
         _check_document(tree, source, expressions, services, ids)
+        if not _IN_THE_WAY.intersection(finding.rule for finding in source.findings[known:]):
+            lint(tree, source, expressions, services)
+            examined.outlines.append(outline_of(tree))
         if not _has_error(source.findings[known:]):
-            documents.append((Document(tree.value), source.findings[known:]))
+            examined.documents.append((Document(tree.value), source.findings[known:]))
         known = len(source.findings)
     if not trees and not source.findings:
         source.add(catalogue.NO_SAGA, "the file holds no saga", "Begin with 'id: …'.", FIRST)
+    check_tokens(source)
     # Of a text that was not read to its end nobody can tell what is a comment.
-    whole = not any(finding.rule in HALF_READ for finding in source.findings)
-    return Examined(source, documents, comments_of(source, trees) if whole else [])
+    if not any(finding.rule in HALF_READ for finding in source.findings):
+        examined.comments = comments_of(source, trees)
+    return examined
 
 
-def judge(examined: Examined, *, strict: bool = False, rules: Container[str] = catalogue.RULES) -> Checked:
-    """The second half of `check`: which findings count, and how much."""
+def judge(examined: Examined, *, strict: bool, rules: Container[str]) -> Checked:
+    """The second part: which findings count and how much, in order, no more than anybody reads."""
     source = examined.source
     silenced = silence(source, examined.comments)
     found = {finding for finding in source.findings if finding.rule in rules}
@@ -144,7 +166,7 @@ def _has_error(findings: Iterable[Finding]) -> bool:
 
 
 def _check_document(
-    tree: Tree, source: Source, expressions: Expressions, services: Collection[str] | None, ids: set[str]
+    tree: Tree, source: Source, expressions: Expressions, services: Mapping[str, Service] | None, ids: set[str]
 ) -> None:
     """Notes the mistakes of one document. `ids` are those of the documents before it."""
     if not isinstance(tree.value, dict):

@@ -3,10 +3,9 @@ by side."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping
 
-from hms_orch_cli.ports import Expressions
-from hms_orch_cli.saga.definition import Saga
+from hms_orch_cli.ports import Expressions, Service
 from hms_orch_cli.sagafile.catalogue import RULES
 from hms_orch_cli.sagafile.check import Checked, Examined, examine, judge
 from hms_orch_cli.sagafile.paths import is_test
@@ -16,34 +15,34 @@ def check_files(
     files: Iterable[tuple[str, bytes]],
     expressions: Expressions,
     *,
-    services: Collection[str] | None = None,
+    services: Mapping[str, Service] | None = None,
     strict: bool = False,
     rules: Container[str] = RULES,
+    read: Callable[[str], bytes] | None = None,
 ) -> list[Checked]:
     """Each file, named as findings call it, with everything that is right and wrong with it. See `check` for the rest.
-    Never raises for what files may hold."""
-    examined: dict[str, Examined] = {}
+
+    `read` gives the bytes of a saga file that tests name and that is not among the files (raises NotFound,
+    SagaFileError); None leaves alone what cannot be said of the tests without it. Never raises for what files may hold.
+    """
+    names: list[str] = []
     tests: dict[str, bytes] = {}
+    examined: dict[str, Examined] = {}
     for name, data in files:
+        names.append(name)
         if is_test(name):
             tests[name] = data
         else:
             examined[name] = examine(data, name, expressions, services=services)
+    sagas = [(file.source, outline) for file in examined.values() for outline in file.outlines]
+    if len(sagas) > 1 or any(saga.awaits for _, saga in sagas):
+        from hms_orch_cli.sagafile.together import check_together
+
+        check_together(sagas, expressions)
     if tests:
-        _examine_tests(tests, examined)
-    return [judge(each, strict=strict, rules=rules) for each in examined.values()]
+        from hms_orch_cli.sagafile.casefile import examine_cases
+        from hms_orch_cli.sagafile.named_sagas import NamedSagas
 
-
-def _examine_tests(tests: Mapping[str, bytes], examined: dict[str, Examined]) -> None:
-    """Files of saga tests: of what they say of a saga only that can be checked whose file is looked at as well."""
-    from hms_orch_cli.sagafile.casefile import Unusable, examine_cases
-
-    def sagas_of(name: str) -> Sequence[Saga] | Unusable | None:
-        file = examined.get(name)
-        if file is None:
-            return None
-        if any(finding.severity == "error" for finding in file.source.findings):
-            return Unusable(f"{name} is not valid", "Correct it first.")
-        return [document.saga for document, _ in file.documents]
-
-    examined |= {name: examine_cases(data, name, sagas_of)[1] for name, data in tests.items()}
+        named = NamedSagas(expressions, read, examined)
+        examined |= {name: examine_cases(data, name, named)[1] for name, data in tests.items()}
+    return [judge(examined[name], strict=strict, rules=rules) for name in names]

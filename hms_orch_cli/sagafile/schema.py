@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from hms_orch_cli.safe import safe
 from hms_orch_cli.sagafile import catalogue
 from hms_orch_cli.sagafile.findings import Path
-from hms_orch_cli.sagafile.glance import is_surely_valid
+from hms_orch_cli.sagafile.glance import Look, look_for
 from hms_orch_cli.sagafile.reader import Tree
 from hms_orch_cli.sagafile.source import Source
 
@@ -64,7 +64,7 @@ def schema_text(published: Published = SAGAS) -> str:
 
 def check_schema(tree: Tree, source: Source, published: Published = SAGAS) -> None:
     """Notes where a document is not as the schema says."""
-    if is_surely_valid(tree.value, _schema(published)):
+    if _look(published)(tree.value):
         return
     errors = list(_validator(published).iter_errors(tree.value))
     by_path: dict[Path, set[str]] = {}
@@ -83,6 +83,11 @@ def check_schema(tree: Tree, source: Source, published: Published = SAGAS) -> No
 def _schema(published: Published) -> dict[str, Any]:
     schema: dict[str, Any] = json.loads(schema_text(published))
     return schema
+
+
+@cache
+def _look(published: Published) -> Look:
+    return look_for(_schema(published))
 
 
 @cache

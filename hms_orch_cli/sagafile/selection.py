@@ -31,6 +31,11 @@ def _named(given: Iterable[str]) -> frozenset[str]:
 def _ids(word: str) -> list[str]:
     found = [rule.id for rule in RULES.values() if rule.id.startswith(word) or rule.title == word]
     if not found:
-        hint = nearest(word, [*RULES, *TITLES]) or "an id such as HMS042, its beginning (HMS04), or a title"
+        hint = suggestion(word) or "an id such as HMS042, its beginning (HMS04), or a title"
         raise UsageError(f"no rule is called '{word[:80]}'", hint)
     return found
+
+
+def suggestion(word: str) -> str:
+    """A question for the rule that may be meant, empty if that cannot be told: ids are too alike to guess one."""
+    return f"Did you mean '{word.upper()}'?" if word.upper() in RULES else nearest(word, TITLES)

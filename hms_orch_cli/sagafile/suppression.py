@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from hms_orch_cli.sagafile import catalogue
 from hms_orch_cli.sagafile.findings import Finding, Place, Rule
 from hms_orch_cli.sagafile.reader import Tree
-from hms_orch_cli.sagafile.schema import nearest
+from hms_orch_cli.sagafile.selection import suggestion
 from hms_orch_cli.sagafile.source import Source
 
 MARK: Final = "hms-orch:"
@@ -103,8 +103,8 @@ def _rule(name: str, place: Place, source: Source) -> Rule | None:
     if name in catalogue.RETIRED:
         source.add(catalogue.UNUSED_SUPPRESSION, f"the rule {name} is gone", "Remove it.", place)
     elif rule is None:
-        fix = nearest(name, [*catalogue.RULES, *catalogue.TITLES]) or _HOW
-        source.add(catalogue.BAD_SUPPRESSION, f"no rule is called '{name[:80]}'", fix, place)
+        message = f"no rule is called '{name[:80]}'"
+        source.add(catalogue.BAD_SUPPRESSION, message, suggestion(name) or _HOW, place)
     elif rule.severity == "error":
         message = f"{rule.id} ({rule.title}) is an error, and only warnings can be silenced"
         source.add(catalogue.BAD_SUPPRESSION, message, "Correct what it is about.", place)

@@ -93,9 +93,9 @@ def test_rules_can_be_chosen(orch: Run, shop: Path) -> None:
 
 
 def test_a_rule_that_is_none_is_wrong_usage(orch: Run) -> None:
-    ended = orch("validate", ".", "--ignore", "unknown-servise")
+    ended = orch("validate", ".", "--ignore", "nounde")
     assert (ended.code, ended.out) == (2, "")
-    assert ended.err == "error: no rule is called 'unknown-servise'\nhint: Did you mean 'unknown-service'?\n"
+    assert ended.err == "error: no rule is called 'nounde'\nhint: Did you mean 'no-undo'?\n"
 
 
 def test_a_comment_silences_a_warning_and_the_summary_counts_it(orch: Run, shop: Path) -> None:

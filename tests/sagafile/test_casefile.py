@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -12,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from hms_orch_cli.errors import NotFound
 from hms_orch_cli.expressions import CelExpressions
-from hms_orch_cli.saga.definition import Saga
-from hms_orch_cli.sagafile.casefile import Unusable, case_file_of, check_cases, saga_files
-from hms_orch_cli.sagafile.check import Checked, check
-from hms_orch_cli.sagafile.glance import is_surely_valid
+from hms_orch_cli.sagafile.casefile import case_file_of, check_cases, saga_files
+from hms_orch_cli.sagafile.check import Checked
+from hms_orch_cli.sagafile.glance import look_for
+from hms_orch_cli.sagafile.named_sagas import NamedSagas, Read
 from hms_orch_cli.sagafile.project import check_files
 from hms_orch_cli.sagafile.schema import TESTS, schema_text
 from tests.documents import ROOT
@@ -25,17 +25,20 @@ from tests.sagafile.test_schema import properties
 SCHEMA = json.loads(schema_text(TESTS))
 PROPERTIES = dict(properties(SCHEMA))
 CEL = CelExpressions()
-ORDER = b'id: o\ntrigger: t\nsteps: [{name: pay, call: "a:/"}]\n'
-(SAGA,) = [document.saga for document in check(ORDER, "x", CEL).documents]
+ORDER = b'id: o\ntrigger: t\nsteps: [{name: pay, call: "a:/", irreversible: true}]\n'
 
 
-def checked(text: str | bytes, sagas: Sequence[Saga] | Unusable | None = (SAGA,)) -> Checked:
+def not_there(name: str) -> bytes:
+    raise NotFound("no such file")
+
+
+def checked(text: str | bytes, read: Read | None = lambda name: ORDER) -> Checked:
     data = text.encode() if isinstance(text, str) else text
-    return check_cases(data, "o.test.yaml", lambda name: sagas).checked
+    return check_cases(data, "o.test.yaml", NamedSagas(CEL, read)).checked
 
 
-def rules(text: str | bytes, sagas: Sequence[Saga] | Unusable | None = (SAGA,)) -> list[str]:
-    return [finding.rule for finding in checked(text, sagas).findings]
+def rules(text: str | bytes, read: Read | None = lambda name: ORDER) -> list[str]:
+    return [finding.rule for finding in checked(text, read).findings]
 
 
 # -- the schema
@@ -69,7 +72,7 @@ def test_no_key_is_let_in_that_the_schema_does_not_name() -> None:
 @pytest.mark.parametrize("file", sorted((ROOT / "sagas").glob("*.test.yaml")), ids=lambda file: file.stem)
 def test_a_first_look_is_enough_for_the_examples(file: Any) -> None:
     """They need no jsonschema, which would cost more than all of their tests."""
-    assert is_surely_valid(yaml.safe_load(file.read_bytes()), SCHEMA)
+    assert look_for(SCHEMA)(yaml.safe_load(file.read_bytes()))
 
 
 # -- which sagas
@@ -105,22 +108,32 @@ def test_without_its_saga_a_file_is_checked_as_far_as_it_goes() -> None:
     assert rules(CASE.replace("FAILED", "FALED"), None) == ["HMS013"]
 
 
-def test_a_saga_that_cannot_be_used_is_told_at_the_place_that_names_it() -> None:
-    (found,) = checked(f"saga: p.yaml\n{CASE}", Unusable("no such file", "Make it.")).findings
-    assert (found.rule, found.message, found.fix, found.line, found.column) == (
-        "HMS201", "no such file", "Make it.", 1, 7,
-    )  # fmt: skip
+def test_a_saga_that_cannot_be_used_is_told_of_at_the_place_that_names_it() -> None:
+    (found,) = checked(f"saga: p.yaml\n{CASE}", not_there).findings
+    assert (found.rule, found.message, found.line, found.column) == ("HMS201", "no such file", 1, 7)
+    (found,) = checked(CASE, lambda name: ORDER.replace(b"trigger", b"triger")).findings
+    assert (found.rule, found.message) == ("HMS201", "o.yaml is not valid: line 2, unknown key 'triger'")
+    (found,) = checked("saga: [p.yaml, q.yaml]\n" + CASE, lambda name: ORDER if name == "p.yaml" else b"").findings
+    assert (found.rule, found.pointer) == ("HMS201", "/saga/1")
 
 
 def test_a_folder_is_checked_with_the_sagas_in_it() -> None:
+    """In the order of the files. Others are read, if that is wanted."""
     files = [("s/o.test.yaml", CASE.encode()), ("s/o.yaml", ORDER), ("s/p.test.yaml", CASE.encode())]
-    found = check_files(files, CEL)
-    assert {each.file: [finding.rule for finding in each.findings] for each in found} == {
-        "s/o.yaml": [],
-        "s/o.test.yaml": ["HMS202"],
-        "s/p.test.yaml": [],
-    }
-    assert [len(each.documents) for each in found] == [1, 0, 0]
+    assert [(each.file, [finding.rule for finding in each.findings]) for each in check_files(files, CEL)] == [
+        ("s/o.test.yaml", ["HMS202"]),
+        ("s/o.yaml", []),
+        ("s/p.test.yaml", []),
+    ]
+    read = {"s/p.yaml": ORDER.replace(b"pay", b"payy")}
+    assert [each.findings for each in check_files(files, CEL, read=read.__getitem__)][2] == ()
+
+
+def test_a_saga_among_the_files_that_is_not_valid_is_not_checked_twice() -> None:
+    files = [("o.test.yaml", CASE.encode()), ("o.yaml", b"id: o\n")]
+    tests, saga = check_files(files, CEL, read=not_there)
+    assert [(finding.rule, finding.message) for finding in tests.findings] == [("HMS201", "o.yaml is not valid")]
+    assert saga.findings
 
 
 def test_a_comment_silences_a_warning_here_as_well() -> None:

@@ -39,6 +39,7 @@ def test_what_is_said_of_the_text_as_such_always_counts() -> None:
     [
         ("unknown-servise", "Did you mean 'unknown-service'?"),
         ("hms042", "Did you mean 'HMS042'?"),
+        ("HMS04x", "an id such as HMS042, its beginning (HMS04), or a title"),
         ("%", "an id such as HMS042, its beginning (HMS04), or a title"),
     ],
 )

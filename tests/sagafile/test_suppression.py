@@ -23,7 +23,7 @@ NOTE = "# hms-orch: ignore[HMS042] it runs elsewhere"
 def checked(text: str, **options: object) -> Checked:
     """Without the rules of lint, which have more to say of so small a saga."""
     options.setdefault("rules", [rule for rule in RULES if rule.startswith("HMS0")])
-    return check(text.encode(), "a.yaml", CelExpressions(), services=(), **options)  # type: ignore[arg-type]
+    return check(text.encode(), "a.yaml", CelExpressions(), services={}, **options)  # type: ignore[arg-type]
 
 
 def rules(text: str) -> list[tuple[int, str]]:

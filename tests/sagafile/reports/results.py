@@ -6,6 +6,7 @@ from hms_orch_cli.errors import NotFound
 from hms_orch_cli.expressions import CelExpressions
 from hms_orch_cli.sagafile.project import check_files
 from hms_orch_cli.sagafile.reports.validation import Validation
+from tests.sagafile.books import book
 from tests.sagafile.broken_files import FOLDER
 
 GOOD = "id: good.v1\ntrigger: a\nsteps:\n  - name: pay\n    call: payment-svc:/pay\n    compensate: payment-svc:/back\n"
@@ -17,7 +18,9 @@ UNREAD = (NotFound("no such file or folder: gone.yaml", "Paths are relative to t
 def validation(*files: tuple[str, str], strict: bool = False) -> Validation:
     """What is found in these files, by an address book that has no payment-svc."""
     return Validation(
-        check_files([(name, text.encode()) for name, text in files], CelExpressions(), services=("x",), strict=strict)
+        check_files(
+            [(name, text.encode()) for name, text in files], CelExpressions(), services=book("x"), strict=strict
+        )
     )
 
 
@@ -27,4 +30,4 @@ def everything() -> Validation:
     files = [(f"broken/{path.name}", path.read_bytes()) for path in sorted(FOLDER.glob("*.yaml"))]
     files += [("quiet.yaml", QUIET.encode()), ("many.yaml", b"{" + b",".join(b"k%d: 1" % i for i in range(150)) + b"}")]
     files += [(HOSTILE, b"id: [\x1b]"), ("folder with blanks/g.yaml", GOOD.encode())]
-    return Validation(check_files(files, CelExpressions(), services=("x",)), UNREAD)
+    return Validation(check_files(files, CelExpressions(), services=book("x")), UNREAD)

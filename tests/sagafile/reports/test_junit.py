@@ -11,7 +11,7 @@ from tests.junit_schema import JUnitSchema
 from tests.sagafile.reports.results import GOOD, UNREAD, everything, validation
 
 BEGAN = datetime(2026, 11, 28, tzinfo=UTC)
-FINE = GOOD.replace("payment-svc", "x")
+FINE = GOOD.replace("payment-svc", "x").replace("good", "fine")
 WRONG = FINE.replace("call", "cal")
 
 
