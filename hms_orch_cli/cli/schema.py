@@ -9,10 +9,10 @@ app = new_app()
 
 @app.command(
     epilog=examples(
-        "hms-orch schema > saga.schema.json",
+        "hms-orch schema > sagas/saga.schema.json",
         "",
         "# then, as the first line of a file in sagas/, for editors with the YAML language server:",
-        "# yaml-language-server: $schema=../saga.schema.json",
+        "# yaml-language-server: $schema=saga.schema.json",
     )
 )
 def schema() -> None:
