@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from difflib import get_close_matches
 from functools import cache
 from importlib import resources
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from hms_orch_cli.safe import safe
@@ -39,6 +40,12 @@ _FORMS: Final = {
 }
 """What a pattern of the schema asks for."""
 
+MOST_COMPLAINTS: Final = 1000
+"""Complaints of the schema on one saga that are looked at; nobody is told of more than a hundred."""
+
+MOST_COMPARED: Final = 100
+"""Words among which the nearest is looked for; of more, as many that begin like the wrong one."""
+
 RULES_HAVE_IT: Final = "rules"
 """`$comment` where the schema serves editors alone: `rules.py` checks the same with better words."""
 
@@ -52,7 +59,7 @@ def check_schema(tree: Tree, source: Source) -> None:
     """Notes where a document is not as the schema says."""
     if is_surely_valid(tree.value, _schema()):
         return
-    errors = list(_validator().iter_errors(tree.value))
+    errors = list(islice(_validator().iter_errors(tree.value), MOST_COMPLAINTS))
     by_path: dict[Path, set[str]] = {}
     for error in errors:
         by_path.setdefault(tuple(error.absolute_path), set()).add(str(error.validator))
@@ -186,8 +193,11 @@ def nearest(word: str, known: Collection[str]) -> str:
 
 def _close(word: str, known: Collection[str]) -> str:
     """The nearest right word, whatever its case; empty if none is near."""
-    by_lower = {name.lower(): name for name in known}
-    close = get_close_matches(word[:80].lower(), list(by_lower), 1)
+    wanted, by_lower = word[:80].lower(), {name.lower(): name for name in known}
+    compared: Iterable[str] = by_lower
+    if len(by_lower) > MOST_COMPARED:
+        compared = islice((name for name in by_lower if name[:1] == wanted[:1]), MOST_COMPARED)
+    close = get_close_matches(wanted, compared, 1)
     return by_lower[close[0]] if close else ""
 
 

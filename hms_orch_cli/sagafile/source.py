@@ -20,11 +20,14 @@ _REFUSED: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufef
 
 
 class Source:
-    """One file. `name` is what findings call it; `findings` collects them."""
+    """One file. `name` is what findings call it; `findings` collects them; `expressions` counts those that were
+    compiled, `evaluated` those that were tried out."""
 
     def __init__(self, data: bytes, name: str) -> None:
         self.name = name
         self.findings: list[Finding] = []
+        self.expressions = 0
+        self.evaluated = 0
         self._lines: list[str] | None = None
         self.text = self._decode(data)
 
