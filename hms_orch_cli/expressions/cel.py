@@ -8,6 +8,7 @@ limits; an activation keeps what it converted, so one is made for each evaluatio
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from hms_orch_cli.errors import ExpressionError
@@ -26,6 +27,11 @@ if TYPE_CHECKING:
 MAX_EXPRESSION = 4096
 """Characters of one expression."""
 
+REMEMBERED = 512
+"""Short expressions that are compiled once: many sagas say the same, `data.policyId` first of all."""
+SHORT = 200
+"""Characters of a short expression."""
+
 _ANY = ("data", "response")
 """Names that may hold any JSON value; the others hold maps with texts as keys."""
 _MAPS = ("event", "context", "saga", "secret")
@@ -34,14 +40,18 @@ _MAPS = ("event", "context", "saga", "secret")
 class CelExpression:
     """A compiled expression; `needs` is what its evaluation has to be given."""
 
-    __slots__ = ("_boolean", "_env", "_program", "needs", "secrets")
-
     def __init__(self, program: cel.Expression, env: cel.Env, text: str, names: frozenset[str], boolean: bool) -> None:
         self._program = program
         self._env = env
+        self._text = text
+        self._names = names
         self._boolean = boolean
-        self.needs: Mapping[str, Members] = uses(text, names)
-        self.secrets = secret_names(text) if "secret" in self.needs else frozenset[str]()
+        self.secrets = secret_names(text) if "secret" in names and "secret" in text else frozenset[str]()
+
+    @cached_property
+    def needs(self) -> Mapping[str, Members]:
+        """Worked out when it is asked for, since a check alone never does."""
+        return uses(self._text, self._names)
 
     def evaluate(self, names: Mapping[str, Any]) -> Any:
         """The value as plain JSON values. Raises ExpressionError."""
@@ -74,9 +84,21 @@ class CelExpressions:
     def __init__(self) -> None:
         self._environments: dict[frozenset[str], cel.Env] = {}
         self._typed: dict[frozenset[str], cel.Env] = {}
+        self._compiled: dict[tuple[str, tuple[str, ...], bool], CelExpression] = {}
 
     def compile(self, text: str, names: Sequence[str], *, boolean: bool = False) -> CelExpression:
         """Compiles `text`. Raises ExpressionError with the place, as a character of `text` counted from 1."""
+        key = (text, tuple(names), boolean)
+        known = self._compiled.get(key)
+        if known is None:
+            known = self._compile(text, names, boolean)
+            if len(text) <= SHORT:
+                if len(self._compiled) >= REMEMBERED:
+                    self._compiled.clear()
+                self._compiled[key] = known
+        return known
+
+    def _compile(self, text: str, names: Sequence[str], boolean: bool) -> CelExpression:
         if len(text) > MAX_EXPRESSION:
             raise ExpressionError(f"an expression may have {MAX_EXPRESSION} characters, this one has {len(text)}")
         allowed = frozenset(names)

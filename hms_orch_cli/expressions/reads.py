@@ -7,7 +7,7 @@ variable that it is a name of the orchestrator's.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import lru_cache
 
 from hms_orch_cli.expressions.lexer import Token, is_selected, plain_literal, tokens
 from hms_orch_cli.ports import Read
@@ -19,7 +19,8 @@ _MACROS = frozenset(("all", "exists", "exists_one", "map", "filter"))
 _CHOICE = frozenset("?&|")
 
 
-def reads(text: str) -> Sequence[Read]:
+@lru_cache(maxsize=512)  # many sagas say the same
+def reads(text: str) -> tuple[Read, ...]:
     """Every name that the orchestrator gives, with the members that are selected from it, in the order of the text."""
     stream = list(tokens(text))
     own = _variables(stream)
@@ -30,7 +31,7 @@ def reads(text: str) -> Sequence[Read]:
             path, end = _path(stream, index)
             asked = [before.text for before in stream[max(index - 2, 0) : index]] == ["has", "("]
             found.append(Read(path, token.start + 1, end - token.start, asked, sure))
-    return found
+    return tuple(found)
 
 
 def _path(stream: list[Token], index: int) -> tuple[tuple[str, ...], int]:

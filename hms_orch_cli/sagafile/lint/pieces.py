@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from hms_orch_cli.ports import Expressions, Read
 from hms_orch_cli.sagafile.findings import Rule
 from hms_orch_cli.sagafile.lint.subject import Part, Subject
 from hms_orch_cli.sagafile.places import Text, texts_of_step
+
+_OF_INTEREST: Final = ("context", "event", "saga", "response")
+"""Names of which something is known before a run; of `data` nothing is, and most expressions read nothing else."""
 
 
 class Piece(NamedTuple):
@@ -37,17 +40,14 @@ class Piece(NamedTuple):
 
 
 def pieces_of(part: Part, expressions: Expressions) -> Iterator[Piece]:
-    """The expressions of a step that read something."""
+    """The expressions of a step that read more than data."""
     for written in texts_of_step(part.path, part.written):
         key = str(written.path[len(part.path)])
         if key in ("await", "approval"):
             key = str(written.path[-1])
-        if written.kind != "template":
-            cel = [(written.text, 0)]
-        elif "${" in written.text:
-            cel = list(expressions.inserted(written.text))
-        else:
+        if not any(name in written.text for name in _OF_INTEREST):
             continue
+        cel = [(written.text, 0)] if written.kind != "template" else expressions.inserted(written.text)
         for text, start in cel:
             if found := tuple(expressions.reads(text)):
                 yield Piece(key, written, text, start, found)

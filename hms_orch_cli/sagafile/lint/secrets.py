@@ -18,7 +18,9 @@ from hms_orch_cli.sagafile.source import Source
 _FORMS: Final = (
     ("AKIA", "an AWS access key", r"\bAKIA[0-9A-Z]{16}\b"),
     ("ASIA", "an AWS access key", r"\bASIA[0-9A-Z]{16}\b"),
-    ("gh", "a GitHub token", r"\bgh[pousr]_[0-9A-Za-z]{36,251}\b"),
+    ("ghp_", "a GitHub token", r"\bghp_[0-9A-Za-z]{36,251}\b"),
+    ("gho_", "a GitHub token", r"\bgho_[0-9A-Za-z]{36,251}\b"),
+    ("ghs_", "a GitHub token", r"\bghs_[0-9A-Za-z]{36,251}\b"),
     ("github_pat_", "a GitHub token", r"\bgithub_pat_[0-9A-Za-z_]{36,251}\b"),
     ("glpat-", "a GitLab token", r"\bglpat-[0-9A-Za-z_-]{20,}"),
     ("xox", "a Slack token", r"\bxox[abeoprs]-[0-9A-Za-z-]{10,}"),
