@@ -72,12 +72,14 @@ class _Rules:
             if trigger in seen:
                 message = f"'{trigger}' is listed twice"
                 self._source.add(catalogue.TRIGGER_TWICE, message, "Remove one of the two.", place, path)
+                continue
             seen.add(trigger)
             if not is_reserved(trigger):
                 continue
             if "filter" not in content or (
                 isinstance(condition, str)
                 and isinstance(saga, str)
+                and self._source.may_try()
                 and lets_runs_in(condition, trigger, saga, expressions, of=saga)
             ):
                 message = f"'{trigger}' is fired by the saga's own runs too: the saga would start itself"

@@ -15,9 +15,6 @@ from hms_orch_cli.sagafile.reader import Tree
 from hms_orch_cli.sagafile.schema import nearest
 from hms_orch_cli.sagafile.source import Source
 
-MOST_EVALUATED: Final = 20
-"""Expressions without a name in one file that are tried out: they are rare, and each may take a while."""
-
 OWN_EVENTS: Final = frozenset((*RUN_FACTS, DEPLOYED, UNDEPLOYED, HELD_BACK, LET_GO))
 """Every reserved type that is ever recorded."""
 
@@ -99,8 +96,7 @@ class _Waits:
             expression = self._expressions.compile(text, (), boolean=boolean)
         except ExpressionError:
             return None
-        self._source.evaluated += 1
-        if self._source.evaluated > MOST_EVALUATED:
+        if not self._source.may_try():
             return None
         try:
             return _Constant(expression.evaluate({}))

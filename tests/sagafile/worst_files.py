@@ -153,6 +153,20 @@ FILES: Final[Mapping[str, Maker]] = {
         "steps: [{{name: s, call: 'p:/x', compensate: 'p:/y'}}]\n",
         values=20,
     ),
+    "sagas that may start one another, shortly": _each(
+        "",
+        "---\nid: a{0}\nfilter: data.nowhere\ntrigger: [saga.completed, saga.failed, saga.stuck]\n"
+        "steps: [{{name: s, call: 'p:/x', compensate: 'p:/y'}}]\n",
+        values=20,
+    ),
+    "sagas that name all those that they wait for": _each(
+        "",
+        "---\nid: a{0}\nlock: data.a\ntrigger: x\n"
+        + "steps: [{{name: s, await: {{event: saga.completed, match: 'event.data.saga in ["
+        + ", ".join(f'"a{number}"' for number in range(100))
+        + "] && false'}}}}]\n",
+        values=20,
+    ),
     "sagas that may wait for one another": _each(
         "",
         "---\nid: a{0}\nlock: data.a\ntrigger: x\n"
