@@ -118,7 +118,7 @@ FILES: Final[Mapping[str, Maker]] = {
     "steps with templates": _steps(", summary: '" + "${{data.a}} " * (EXPRESSION // 10) + "'", 2),
     "steps with open templates": _steps(", summary: '" + "${{" * (EXPRESSION // 2) + "'", 2),
     "an open template": _same(HEAD + "steps: [{name: s, call: 'pay:/", "${", "'}]"),
-    "templates": _same(HEAD + "steps: [{name: s, call: 'pay:/", "${1}", "'}]"),
+    "templates": _each(HEAD + "steps: [{{name: s, call: 'pay:/".replace("{{", "{"), "${{{0}}}", "'}]", values=0),
     "steps with outputs": _steps(", output: {{a{0}: response.a, b: response.b}}, redact: [a.b.c]", 9),
     "steps that wait": _each(
         HEAD + "steps:\n", " - {{name: s{0}, await: {{event: b{0}, match: 'event.data.a == 1'}}}}\n", values=9
