@@ -19,7 +19,7 @@ from tests.sagafile.worst_files import FILES, worst_file
 CALLS_PER_BYTE = 64
 CHARACTERS_PER_BYTE = 4
 COMPILED = 15_000
-TRIED = 5_000
+TRIED_OF_ONE, TRIED_BETWEEN = 50, 2_000
 
 
 class Counted(CelExpressions):
@@ -76,7 +76,7 @@ def test_the_work_is_bounded_by_the_size_of_the_file(name: str, monkeypatch: pyt
     assert count[0] <= CALLS_PER_BYTE * len(data)
     assert expressions.compiled <= COMPILED
     assert expressions.characters <= CHARACTERS_PER_BYTE * len(data)
-    assert tried <= TRIED
+    assert tried <= TRIED_OF_ONE + (TRIED_BETWEEN if name.startswith("sagas") else 0)
     assert len(checked.findings) <= 100
 
 
