@@ -90,7 +90,8 @@ class Office:
         checked = self._check(text)
         allow(checked.saga)
         in_flight = run_list.in_flight(self._reader).get(checked.saga, {})
-        deployment, now = deploy.plan(self._reader, checked.saga, checked.revision, checked.content, in_flight)
+        now = deploy.standing(self._reader, checked.saga)
+        deployment = deploy.plan(now, checked.saga, checked.revision, checked.content, in_flight)
         if deployment.change != "unchanged":
             append = deploy.deploy_append(
                 checked.saga, checked.revision, checked.content, now.version, self.clock.now_ms()
@@ -118,6 +119,10 @@ class Office:
             }
             for event, data in deploy.deployed(self._reader)
         ]
+
+    def definition(self, saga: str, revision: str | None) -> dict[str, Any]:
+        """One that holds, or that held: see `deploy.definition_json`. Raises NotFound."""
+        return deploy.definition_json(self._reader, saga, revision)
 
     def runs(
         self,
