@@ -64,8 +64,8 @@ def measure(quick: bool) -> Section:
         f"One a request: {singles:,} events of a type that nothing listens to, {CONNECTIONS} connections, each answer "
         "durable before it is sent. Not storing: the same server and checks, whose publishing only counts; measured "
         "before and after, and the mean of both taken.",
-        f"Batches: {batches:,} of {BATCH} events, {BATCH_CONNECTIONS} connections. In process: the same events, as they "
-        f"are stored, published into a store of their own, {BATCH} a commit.",
+        f"Batches: {batches:,} of {BATCH} events, {BATCH_CONNECTIONS} connections. In process: the same events, as "
+        f"they are stored, published into a store of their own, {BATCH} a commit.",
     ]
     return Section("Events over HTTP", goals, head, rows, notes)
 

@@ -1,8 +1,8 @@
 """`python -m bench.publisher PORT REQUESTS CONNECTIONS BATCH KIND`: posts events over kept connections.
 
-On each connection the next is sent when the one before is answered. Prints seconds, events, refused, p50_ms and p99_ms as
-JSON. It writes bytes that were made before the clock starts, and looks at no more of an answer than its status and its
-length, so that it takes little of the processor that it shares with the server.
+On each connection the next is sent when the one before is answered. Prints seconds, events, refused, p50_ms and p99_ms
+as JSON. It writes bytes that were made before the clock starts, and looks at no more of an answer than its status and
+its length, so that it takes little of the processor that it shares with the server.
 """
 
 from __future__ import annotations

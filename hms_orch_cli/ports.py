@@ -135,6 +135,9 @@ class LogReader(Protocol):
     def last_seq(self) -> int:
         """The position of the last event, 0 for an empty log."""
 
+    def arrivals(self, after: int, limit: int) -> int:
+        """How many events with a seq above `after` are not a run's own, counted up to `limit`."""
+
     def last_of_runs(self) -> int:
         """The position of the last event in a stream `run/…`, 0 if there is none: what stands behind it has started
         no run yet. Costs a little for each event behind it."""

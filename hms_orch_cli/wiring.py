@@ -116,6 +116,7 @@ def assemble(config: Config, store: SqliteStore, observers: Sequence[Observer], 
         read_callback=lambda token: read_callback(secret, token),
         check=lambda text: check_definition(text, config, cel),
         event_bytes=config.event_bytes,
+        backlog=config.backlog,
         append_seconds=lambda: (journal.seconds.BOUNDS, journal.seconds.buckets, journal.seconds.sum),
     )
     if webhook is not None:

@@ -60,6 +60,7 @@ class TestDefaults:
             calls=256,
             calls_per_service=64,
             event_bytes=1 << 20,
+            backlog=100_000,
             hitl_webhook=None,
             secrets_folder=None,
             url=None,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import orjson
 
 from hms_orch_cli.application import deploy, overview, run_list
+from hms_orch_cli.application.backlog import Backlog
 from hms_orch_cli.application.explain import explain
 from hms_orch_cli.application.items import item_json
 from hms_orch_cli.application.operations import Operations
@@ -22,6 +23,9 @@ from hms_orch_cli.ports import Clock, Event, Journal, NewEvent, RunRow
 from hms_orch_cli.saga.moment import from_rfc3339
 from hms_orch_cli.saga.outcome import Answer, Verdict, Wire
 from hms_orch_cli.views.totals import Totals
+
+BACKLOG: Final = 100_000
+"""Events that may wait to meet the definitions."""
 
 AppendSeconds = Callable[[], tuple[tuple[float, ...], list[int], float]]
 """(bounds, counts up to each and beyond, sum): how long the commits of this process took."""
@@ -64,6 +68,7 @@ class Office:
         read_callback: Callable[[str], tuple[str, str, str] | None],
         check: Callable[[bytes], Checked],
         event_bytes: int,
+        backlog: int = BACKLOG,
         append_seconds: AppendSeconds = lambda: ((), [0], 0.0),
     ) -> None:
         self._orchestrator = orchestrator
@@ -75,11 +80,13 @@ class Office:
         self._check = check
         self._append_seconds = append_seconds
         self.event_bytes = event_bytes
+        self._waiting = Backlog(reader, lambda: orchestrator.projection.dispatched, clock, backlog)
         self.operations = Operations(orchestrator, reader, clock.now_ms)
         self.ready = False
 
     async def publish(self, events: Sequence[NewEvent]) -> list[Published]:
         """Positions, once durable. Raises EventConflict, Overloaded, StoreFull, and then none of them is taken."""
+        self._waiting.take(len(events))
         published = await publish_live(self._journal, self._reader, events)
         self._orchestrator.wake()
         return published

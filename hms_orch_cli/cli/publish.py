@@ -13,7 +13,7 @@ import typer
 from hms_orch_cli.cli import offers, output
 from hms_orch_cli.cli.options import Format, Output
 from hms_orch_cli.cli.program import examples, new_app
-from hms_orch_cli.errors import EventRefused, UsageError
+from hms_orch_cli.errors import EventRefused, Overloaded, UsageError
 
 if TYPE_CHECKING:
     from hms_orch_cli.application.publish import Published
@@ -26,6 +26,9 @@ BATCH = 500
 """Events of --lines that share a commit."""
 
 BATCH_BYTES = 4 << 20
+
+PAUSE_S = 1.0
+"""How long --lines waits when `up` has more to do than it takes."""
 
 Timeout = Annotated[
     float | None, typer.Option("--timeout", min=0, help="Seconds to wait with --wait; then exit code 6.")
@@ -111,11 +114,11 @@ def _publish_lines(config: Config, wanted: Wanted, where: str) -> Iterator[Publi
                 raise EventRefused(f"line {number}: {refused.message}", refused.hint) from refused
             size += len(line)
             if len(batch) == BATCH or size > BATCH_BYTES:
-                yield from _send(config, batch)
+                yield from _send_patiently(config, batch)
                 advance(len(batch))
                 batch, size = [], 0
         if batch:
-            yield from _send(config, batch)
+            yield from _send_patiently(config, batch)
             advance(len(batch))
 
 
@@ -165,6 +168,15 @@ def _event(config: Config, wanted: Wanted, data: bytes | None, event_id: str | N
     too_large = data is not None and len(data) > config.event_bytes
     text = None if data is None else data.decode(errors="replace") if too_large else json_text(data)
     return event_from(attributes, text, time.time_ns() // 1_000_000, config.event_bytes)
+
+
+def _send_patiently(config: Config, events: list[NewEvent]) -> list[Published]:
+    """The same, when there is room for them. They keep their ids, so nothing is taken twice."""
+    while True:
+        try:
+            return _send(config, events)
+        except Overloaded:
+            time.sleep(PAUSE_S)
 
 
 def _send(config: Config, events: list[NewEvent]) -> list[Published]:

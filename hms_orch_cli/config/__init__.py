@@ -12,6 +12,7 @@
     limits.calls                HMS_LIMITS_CALLS              256 calls in flight at a time
     limits.callsPerService      HMS_LIMITS_CALLS_PER_SERVICE  64 of them to one service
     limits.eventBytes           HMS_LIMITS_EVENT_BYTES        1048576
+    limits.backlog              HMS_LIMITS_BACKLOG            100000 events that wait for their runs
     hitl.webhook                HMS_HITL_WEBHOOK              none
     secrets.folder              HMS_SECRETS_FOLDER            none
     services.NAME               HMS_SERVICES (a JSON object, laid over the file's table by name), then
@@ -63,6 +64,7 @@ class Config:
     calls: int
     calls_per_service: int
     event_bytes: int
+    backlog: int
     hitl_webhook: str | None
     secrets_folder: Path | None
     url: str | None
@@ -125,6 +127,7 @@ def load(start: Path | None = None, environ: Mapping[str, str] | None = None) ->
         calls=value("limits.calls"),
         calls_per_service=value("limits.callsPerService"),
         event_bytes=value("limits.eventBytes"),
+        backlog=value("limits.backlog"),
         hitl_webhook=value("hitl.webhook"),
         secrets_folder=base("secrets.folder") / secrets if secrets else None,
         url=http_url(client_url, "HMS_URL").geturl().rstrip("/") if client_url else None,

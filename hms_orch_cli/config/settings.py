@@ -43,6 +43,7 @@ SETTINGS = {
         Setting("limits.calls", int, 256, 1, 65_536),
         Setting("limits.callsPerService", int, 64, 1, 65_536),
         Setting("limits.eventBytes", int, 1 << 20, 1, 1 << 30),
+        Setting("limits.backlog", int, 100_000, 1, 1 << 30),
         Setting("hitl.webhook", str, None, url=True),
         Setting("secrets.folder", str, None),
     )

@@ -69,6 +69,10 @@ class MemoryStore:
         """See `ports.EventStore.last_seq`."""
         return self._head.seq
 
+    def arrivals(self, after: int, limit: int) -> int:
+        """See `ports.LogReader.arrivals`."""
+        return min(len(self._arrivals) - bisect_right(self._arrivals, after, key=attrgetter("seq")), limit)
+
     def last_of_runs(self) -> int:
         """See `ports.LogReader.last_of_runs`."""
         return next((event.seq for event in reversed(self._log) if event.stream.startswith("run/")), 0)

@@ -130,6 +130,11 @@ class SqliteReader:
         seq: int = self._rows(schema.LAST_SEQ)[0][0]
         return seq
 
+    def arrivals(self, after: int, limit: int) -> int:
+        """See `ports.LogReader.arrivals`."""
+        count: int = self._rows(schema.COUNT_ARRIVALS, (after, limit))[0][0]
+        return count
+
     def last_of_runs(self) -> int:
         """See `ports.LogReader.last_of_runs`."""
         rows = self._rows(schema.LAST_OF_RUNS)

@@ -121,6 +121,10 @@ READ_ARRIVALS: Final = (
     f"SELECT {EVENT_COLUMNS} FROM events INDEXED BY events_arrivals "  # noqa: S608
     "WHERE stream NOT GLOB 'run/*' AND seq > ? ORDER BY seq LIMIT ?"
 )
+COUNT_ARRIVALS: Final = (
+    "SELECT count(*) FROM (SELECT 1 FROM events INDEXED BY events_arrivals "
+    "WHERE stream NOT GLOB 'run/*' AND seq > ? LIMIT ?)"
+)
 READ_ARRIVALS_OF_TYPE: Final = (
     f"SELECT {EVENT_COLUMNS} FROM events INDEXED BY events_by_type "  # noqa: S608
     "WHERE stream NOT GLOB 'run/*' AND type = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?"

@@ -68,7 +68,7 @@ def test_every_commented_key_of_it_exists(orch: Run, shop: Path) -> None:
     signs = ("# [", *(f"# {key.partition('.')[2]} =" for key in SETTINGS))
     lines = (shop / "hms-orch.toml").read_text().splitlines()[2:]
     uncommented = [line.removeprefix("# ") if line.startswith(signs) else line for line in lines]
-    assert len([line for line in lines if line.startswith(signs)]) == 13
+    assert len([line for line in lines if line.startswith(signs)]) == 14
     (shop / "hms-orch.toml").write_text("\n".join(uncommented))
     found = load(shop, {})
     assert (found.tokens, found.keys_folder, found.secrets_folder) == (

@@ -217,6 +217,14 @@ def test_a_batch_of_any_size_is_appended_in_order(store: Store, members: int) ->
     verify(store.scan())
 
 
+def test_arrivals_are_counted_up_to_a_limit(store: Store) -> None:
+    for n in range(4):
+        append(store, f"event/{n}", "e", at=0)
+        append(store, f"run/{n}", "r", at=0)
+    assert [store.arrivals(after, 10) for after in (0, 1, 2, 6, 7, 8)] == [4, 3, 3, 1, 0, 0]
+    assert store.arrivals(0, 3) == 3
+
+
 def test_what_goes_together_stands_side_by_side_and_has_one_result(store: Store) -> None:
     group = Together([Append("run/1", [event("a")], 0), Append("run/2", [event("b"), event("c")], 0)])
     assert store.append([Append("run/0", [event("z")], 0), group, Append("run/1", [event("d")], 1)]) == [1, 4, 5]

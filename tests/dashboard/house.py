@@ -112,6 +112,7 @@ async def open_house(
     public_url: str | None = None,
     *,
     named: Sequence[Token] = (),
+    backlog: int = 100_000,
     waiting: int = 32_768,
     store: Any = None,
     participants: Any = None,
@@ -145,6 +146,7 @@ async def open_house(
         read_callback=lambda token: read_callback(SECRET, token),
         check=checked,
         event_bytes=EVENT_BYTES,
+        backlog=backlog,
     )
     app = create_app(office, host=host, tokens=tokens, named_tokens=named, session_secret=SECRET, public_url=public_url)
     orchestrator.start()

@@ -54,6 +54,10 @@ PLANS: dict[str, tuple[Ask, str]] = {
         lambda s: s.read_all(3, 10),
         "SEARCH events USING INTEGER PRIMARY KEY (rowid>?)",
     ),
+    "how many arrivals": (
+        lambda s: s.arrivals(3, 10),
+        "CO-ROUTINE (subquery-1); SEARCH events USING INDEX events_arrivals (seq>?); SCAN (subquery-1)",
+    ),
     "arrivals": (
         lambda s: s.read_all(3, 10, arrivals=True),
         "SEARCH events USING INDEX events_arrivals (seq>?)",
