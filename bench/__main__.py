@@ -9,7 +9,9 @@ from pathlib import Path
 
 from bench import (
     contention,
+    flood,
     growth,
+    http_in,
     latency,
     machine,
     memory,
@@ -17,6 +19,7 @@ from bench import (
     parked,
     rebuild,
     report,
+    run_list,
     startup,
     straight,
     validate,
@@ -35,6 +38,9 @@ PARTS = {
     "parked": parked.measure,
     "rebuild": rebuild.measure,
     "validate": validate.measure,
+    "http_in": http_in.measure,
+    "flood": flood.measure,
+    "run_list": run_list.measure,
 }
 BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from bench.process import Failed
 from bench.report import Goal, Section
+from bench.saga import DATA
 from hms_orch_cli.application.incoming import event_from
 from hms_orch_cli.application.publish import publish
 from hms_orch_cli.event_store.sqlite import SqliteStore
@@ -100,9 +101,12 @@ def taker(folder: Path, *words: str) -> Iterator[int]:
         child.stdout.close()
 
 
-def post(port: int, count: int, connections: int, batch: int = 0, kind: str = NOBODY) -> dict[str, Any]:
+def post(
+    port: int, count: int, connections: int, batch: int = 0, kind: str = NOBODY, data: Mapping[str, Any] = DATA
+) -> dict[str, Any]:
     """What `bench.publisher` found."""
-    command = [sys.executable, "-m", "bench.publisher", *map(str, (port, count, connections, batch, kind))]
+    words = (port, count, connections, batch, kind, json.dumps(dict(data)))
+    command = [sys.executable, "-m", "bench.publisher", *map(str, words)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200, check=False)
     if done.returncode != 0:
         raise Failed(f"publishing failed: {done.stderr[-500:]}")

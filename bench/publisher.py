@@ -1,4 +1,4 @@
-"""`python -m bench.publisher PORT REQUESTS CONNECTIONS BATCH KIND`: posts events over kept connections.
+"""`python -m bench.publisher PORT REQUESTS CONNECTIONS BATCH KIND DATA`: posts events over kept connections.
 
 On each connection the next is sent when the one before is answered. Prints seconds, events, refused, p50_ms and p99_ms
 as JSON. It writes bytes that were made before the clock starts, and looks at no more of an answer than its status and
@@ -18,10 +18,13 @@ from typing import Any
 
 import uvloop
 
+PAUSE_S = 0.02
+"""After 429; it is short, so that there is a flood still."""
+
 BATCH_TYPE, SINGLE_TYPE = "application/cloudevents-batch+json", "application/cloudevents+json"
 
 
-def requests(count: int, batch: int, kind: str) -> list[bytes]:
+def requests(count: int, batch: int, kind: str, data: Any) -> list[bytes]:
     """Whole requests; every event has an id of its own. Without a batch (0) one event is the body."""
     run = os.urandom(6).hex()
     numbers = iter(range(count * max(batch, 1)))
@@ -33,7 +36,7 @@ def requests(count: int, batch: int, kind: str) -> list[bytes]:
                 "id": f"{run}-{number}",
                 "source": "bench",
                 "type": kind,
-                "data": {"policyId": "dol.unemployment.v3", "n": number},
+                "data": data,
             }
             for number in islice(numbers, max(batch, 1))
         ]
@@ -70,9 +73,13 @@ class Connection(asyncio.Protocol):
         if not found or len(body) < int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0]):
             return
         self.latencies.append(time.perf_counter() - self._began)
-        self._statuses.append(int(head[9:12]))
+        status = int(head[9:12])
+        self._statuses.append(status)
         self._got = b""
-        self._send()
+        if status == 429:
+            asyncio.get_running_loop().call_later(PAUSE_S, self._send)
+        else:
+            self._send()
 
     def connection_lost(self, exc: Exception | None) -> None:
         if not self._done.done():
@@ -95,7 +102,7 @@ async def post(port: int, made: list[bytes], connections: int) -> tuple[float, l
 def main() -> None:
     """See the module."""
     port, count, connections, batch = (int(each) for each in sys.argv[1:5])
-    made = requests(count, batch, sys.argv[5])
+    made = requests(count, batch, sys.argv[5], json.loads(sys.argv[6]))
     seconds, statuses, latencies = uvloop.run(post(port, made, connections))
     taken = statuses.count(202)
     refused = statuses.count(429)
