@@ -59,7 +59,8 @@ def measure(quick: bool) -> Section:
     ]
     notes = [
         f"{CONNECTIONS} connections send batches of {BATCH} events that start a run of three steps each; the next one "
-        f"follows at once, or {PAUSE_S * 1e3:.0f} ms after a 429. `limits.backlog` is {limit:,}. Looked at every {LOOK_S} s."
+        f"follows at once, or {PAUSE_S * 1e3:.0f} ms after a 429. `limits.backlog` is {limit:,}. "
+        f"Looked at every {LOOK_S} s."
     ]
     return Section("A flood", goals, ["what", "measured"], rows, notes)
 
