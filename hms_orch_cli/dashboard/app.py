@@ -31,6 +31,7 @@ from hms_orch_cli.dashboard.headers import SafeHeaders
 from hms_orch_cli.dashboard.login import Login, who
 from hms_orch_cli.dashboard.problems import Bugs, on_error, on_http_error
 from hms_orch_cli.dashboard.reach import need_reach
+from hms_orch_cli.dashboard.reading import Intake
 from hms_orch_cli.dashboard.sessions import Sessions
 from hms_orch_cli.dashboard.streams import Streams
 from hms_orch_cli.errors import HmsError
@@ -122,6 +123,7 @@ def create_app(
     )
     app.router.redirect_slashes = False
     app.state.streams = streams
+    app.state.intake = Intake()
     return app
 
 

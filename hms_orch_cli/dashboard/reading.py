@@ -11,10 +11,29 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from hms_orch_cli.dashboard.refusals import BadRequest, TooLarge, TooSlow, UnknownMedia
+from hms_orch_cli.errors import Overloaded
 from hms_orch_cli.saga.nesting import MAX_NESTING, is_too_deep
 
 BODY_S: Final = 30.0
 """Seconds in which a whole body has to arrive."""
+
+
+BEING_READ: Final = 128 << 20
+"""Bytes of all bodies that are being read at a time."""
+
+
+class Intake:
+    """The bodies of one server that are being read: many large ones at a time do not add up to all its memory."""
+
+    def __init__(self, limit: int = BEING_READ) -> None:
+        self._limit = limit
+        self.bytes = 0
+
+    def take(self, size: int) -> None:
+        """Counts a part of a body. Raises Overloaded."""
+        if self.bytes + size > self._limit:
+            raise Overloaded("too much is being sent at this moment", "send it again in a second")
+        self.bytes += size
 
 
 class Json(Response):
@@ -28,23 +47,28 @@ class Json(Response):
 
 
 async def body_of(request: Request, limit: int) -> bytes:
-    """The whole body. Raises TooLarge as soon as it is known to be over `limit` bytes, TooSlow, UnknownMedia."""
+    """The whole body. Raises TooLarge as soon as it is known to be over `limit` bytes, TooSlow, UnknownMedia, and
+    Overloaded if too much is being read already."""
     if (coding := request.headers.get("content-encoding", "identity")) != "identity":
         raise UnknownMedia(f"content coded as {coding[:40]!r} is not read", "send it as it is")
     told = request.headers.get("content-length", "")
     if told.isdigit() and (len(told) > 15 or int(told) > limit):
         raise TooLarge(f"the body has {told[:30]} bytes; the limit is {limit}", "send less at a time")
+    intake: Intake = request.app.state.intake
     parts: list[bytes] = []
     size = 0
     try:
         async with asyncio.timeout(BODY_S):
             async for part in request.stream():
-                size += len(part)
-                if size > limit:
+                if size + len(part) > limit:
                     raise TooLarge(f"the body is over the limit of {limit} bytes", "send less at a time")
+                intake.take(len(part))
+                size += len(part)
                 parts.append(part)
     except TimeoutError as error:
         raise TooSlow(f"the body was not there after {BODY_S:.0f} s", "send it at once") from error
+    finally:
+        intake.bytes -= size
     return b"".join(parts)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
+from hms_orch_cli.dashboard.reading import Intake
 from tests.dashboard.house import EVENT_BYTES, House, event, open_house
 from tests.event_store.gate import Gate
 
@@ -220,6 +221,28 @@ async def test_a_body_without_a_length_is_cut_off_at_the_limit(house: House) -> 
     answer = await house.client.post("/v1/events", content=endless(), headers={"content-type": BATCH})
     assert answer.status_code == 413
     assert sent <= 10 * MIB
+
+
+async def test_bodies_that_are_read_at_one_time_are_bounded_together(house: House) -> None:
+    house.app.state.intake = Intake(3_000)
+    half_there, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slowly() -> Any:
+        raw = orjson.dumps(event(1, data="x" * 2_000))
+        yield raw[:1_500]
+        half_there.set()
+        await go_on.wait()
+        yield raw[1_500:]
+
+    slow = house.client.post("/v1/events", content=slowly(), headers={"content-type": STRUCTURED})
+    sent = asyncio.ensure_future(slow)
+    await half_there.wait()
+    refused = await post(house, event(2, data="x" * 1_800))
+    assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
+    go_on.set()
+    assert (await sent).status_code == 202
+    assert house.app.state.intake.bytes == 0
+    assert (await post(house, event(2, data="x" * 1_800))).status_code == 202
 
 
 async def test_a_coded_body_is_not_unpacked(house: House) -> None:
