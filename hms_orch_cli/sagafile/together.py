@@ -3,13 +3,13 @@ waits for the same lock. HMS111 to HMS113."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from hms_orch_cli.ports import Expressions
 from hms_orch_cli.safe import safe
 from hms_orch_cli.sagafile import catalogue
-from hms_orch_cli.sagafile.outline import Awaited, Outline
+from hms_orch_cli.sagafile.outline import Awaited, Outline, Point
 from hms_orch_cli.sagafile.own_events import lets_runs_in, may_match_runs
 from hms_orch_cli.sagafile.source import Source
 
@@ -45,23 +45,27 @@ def _ids(sagas: Sequence[Placed]) -> None:
 
 def _loops(sagas: Sequence[Placed], expressions: Expressions) -> None:
     chained = [(source, saga) for source, saga in sagas if saga.triggers and saga.filter][:MOST_CHAINED]
-    starts: dict[str, list[str]] = {saga.id: [] for _, saga in chained}
+    starts: dict[str, dict[str, Point]] = {saga.id: {} for _, saga in chained}
     for _, saga in chained:
         for _, other in chained:
-            if other.id != saga.id and _is_started_by(other, saga.id, expressions):
-                starts[saga.id].append(other.id)
+            if other.id != saga.id and (trigger := _trigger_by(other, saga.id, expressions)):
+                starts[saga.id][other.id] = trigger
     for source, saga in chained:
         if circle := _circle(saga.id, starts):
             message = f"a run of '{saga.id}' starts it anew: {' → '.join(circle)}"
             fix = 'Let one of the filters keep the others out: data.saga == "…".'
-            source.add(catalogue.TRIGGER_LOOP, message, fix, *saga.triggers[0][1])
+            source.add(catalogue.TRIGGER_LOOP, message, fix, *starts[circle[-2]][saga.id])
 
 
-def _is_started_by(saga: Outline, other: str, expressions: Expressions) -> bool:
-    return any(lets_runs_in(saga.filter, kind, saga.id, expressions, of=other) for kind, _ in saga.triggers)
+def _trigger_by(saga: Outline, other: str, expressions: Expressions) -> Point | None:
+    """Where the trigger stands by which a run of the saga `other` starts this one."""
+    for kind, at in saga.triggers:
+        if lets_runs_in(saga.filter, kind, saga.id, expressions, of=other):
+            return at
+    return None
 
 
-def _circle(start: str, starts: Mapping[str, list[str]]) -> list[str]:
+def _circle(start: str, starts: Mapping[str, Iterable[str]]) -> list[str]:
     """The shortest way from a saga back to it, empty if there is none."""
     came_from: dict[str, str] = {}
     reached = [start]
