@@ -9,6 +9,7 @@ import pytest
 
 from hms_orch_cli.expressions import CelExpressions
 from hms_orch_cli.sagafile.check import check
+from hms_orch_cli.sagafile.lint.advice import MOST_EXPRESSIONS
 from hms_orch_cli.sagafile.lint.hosts import is_private
 from tests.sagafile.books import book
 
@@ -220,3 +221,24 @@ def test_advice_comes_once_a_saga_says_what_it_means() -> None:
     assert rules({"name": "pay", "call": "svc:/pay", "compensat": "svc:/refund"}) == ["HMS010"]
     assert rules({"name": "pay", "call": "svc/pay"}) == ["HMS040"]
     assert rules({"name": "pay", "call": "svc:/pay"}, filter="dta.x") == ["HMS030", "HMS101"]
+
+
+class Counting(CelExpressions):
+    """Counts what is worked out of types, which costs a compilation each."""
+
+    typed = 0
+
+    def type_of(self, *args: Any, **keys: Any) -> Any:
+        """See `ports.Expressions.type_of`."""
+        self.typed += 1
+        return super().type_of(*args, **keys)
+
+
+def test_the_work_on_a_file_is_bounded() -> None:
+    body = "".join(f"${{saga.id + {number}}}" for number in range(3 * MOST_EXPRESSIONS))
+    content = {"id": "a", "trigger": "t", "steps": [{**PAY, "call": {"service": "svc", "path": "/a", "body": body}}]}
+    expressions = Counting()
+    checked = check(json.dumps(content).encode(), "a.yaml", expressions)
+
+    assert {finding.rule for finding in checked.findings} == {"HMS109"}
+    assert expressions.typed == MOST_EXPRESSIONS
