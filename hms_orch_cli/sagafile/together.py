@@ -4,19 +4,20 @@ waits for the same lock. HMS111 to HMS113."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Final
 
 from hms_orch_cli.ports import Expressions
 from hms_orch_cli.safe import safe
 from hms_orch_cli.sagafile import catalogue
 from hms_orch_cli.sagafile.outline import Awaited, Outline, Point
-from hms_orch_cli.sagafile.own_events import lets_runs_in, may_match_runs
+from hms_orch_cli.sagafile.own_events import lets_runs_in, may_match_runs, takes_long
 from hms_orch_cli.sagafile.source import Source
 
 Placed = tuple[Source, Outline]
 
-MOST_CHAINED: Final = 100
-"""Sagas with a trigger of the orchestrator's own that are held against one another."""
+MOST_TRIED: Final = 2_000
+"""How often a filter or a match is tried on an event of another saga; with more sagas than that the rest is not."""
 
 _WITHOUT_LOCK: Final = frozenset(
     (
@@ -44,25 +45,25 @@ def _ids(sagas: Sequence[Placed]) -> None:
 
 
 def _loops(sagas: Sequence[Placed], expressions: Expressions) -> None:
-    chained = [(source, saga) for source, saga in sagas if saga.triggers and saga.filter][:MOST_CHAINED]
+    chained = [
+        (source, saga) for source, saga in sagas if saga.triggers and saga.filter and not takes_long(saga.filter)
+    ]
     starts: dict[str, dict[str, Point]] = {saga.id: {} for _, saga in chained}
-    for _, saga in chained:
-        for _, other in chained:
-            if other.id != saga.id and (trigger := _trigger_by(other, saga.id, expressions)):
-                starts[saga.id][other.id] = trigger
+    tries = (
+        (other.id, saga, kind, at)
+        for _, other in chained
+        for _, saga in chained
+        if other.id != saga.id
+        for kind, at in saga.triggers
+    )
+    for other, saga, kind, at in islice(tries, MOST_TRIED):
+        if saga.id not in starts[other] and lets_runs_in(saga.filter, kind, saga.id, expressions, of=other):
+            starts[other][saga.id] = at
     for source, saga in chained:
         if circle := _circle(saga.id, starts):
             message = f"a run of '{saga.id}' starts it anew: {' → '.join(circle)}"
             fix = 'Let one of the filters keep the others out: data.saga == "…".'
             source.add(catalogue.TRIGGER_LOOP, message, fix, *starts[circle[-2]][saga.id])
-
-
-def _trigger_by(saga: Outline, other: str, expressions: Expressions) -> Point | None:
-    """Where the trigger stands by which a run of the saga `other` starts this one."""
-    for kind, at in saga.triggers:
-        if lets_runs_in(saga.filter, kind, saga.id, expressions, of=other):
-            return at
-    return None
 
 
 def _circle(start: str, starts: Mapping[str, Iterable[str]]) -> list[str]:
@@ -88,17 +89,24 @@ def _locks(sagas: Sequence[Placed], expressions: Expressions) -> None:
     for _, saga in sagas:
         if saga.lock:
             by_key.setdefault(saga.lock, []).append(saga.id)
-    for source, saga in sagas:
-        for awaited in saga.awaits if saga.lock else ():
-            for other in by_key[saga.lock]:
-                if awaited.event not in _WITHOUT_LOCK and _means(awaited, other, saga.id, expressions):
-                    message = (
-                        f"'{awaited.step}' waits for a run of '{other}', which takes the lock '{safe(saga.lock, 60)}' "
-                        "that this run holds: about the same object it never comes"
-                    )
-                    fix = "Let one of them do without the lock, or take it for a key of its own."
-                    source.add(catalogue.WAITS_FOR_OWN_LOCK, message, fix, *awaited.at)
-                    break
+    tries = (
+        (source, saga, awaited, other)
+        for source, saga in sagas
+        for awaited in (saga.awaits if saga.lock else ())
+        if awaited.event not in _WITHOUT_LOCK and not takes_long(awaited.match)
+        for other in by_key[saga.lock]
+    )
+    told: set[tuple[str, Point]] = set()
+    for source, saga, awaited, other in islice(tries, MOST_TRIED):
+        here = (source.name, awaited.at)
+        if here not in told and _means(awaited, other, saga.id, expressions):
+            message = (
+                f"'{awaited.step}' waits for a run of '{other}', which takes the lock '{safe(saga.lock, 60)}' "
+                "that this run holds: about the same object it never comes"
+            )
+            fix = "Let one of them do without the lock, or take it for a key of its own."
+            source.add(catalogue.WAITS_FOR_OWN_LOCK, message, fix, *awaited.at)
+            told.add(here)
 
 
 def _means(awaited: Awaited, other: str, saga: str, expressions: Expressions) -> bool:

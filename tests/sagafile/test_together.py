@@ -85,6 +85,11 @@ def test_a_wait_for_a_run_that_waits_for_the_same_lock(match: str, told: bool) -
     assert rules(waiting("a", match, lock=None), saga("b", lock="data.id")) == [[], []]
 
 
+def test_two_files_that_look_alike_are_told_of_both() -> None:
+    match = 'event.data.saga == "c"'
+    assert rules(waiting("a", match), waiting("b", match), saga("c", lock="data.id")) == [["HMS111"], ["HMS111"], []]
+
+
 @pytest.mark.parametrize("event", ["saga.started", "saga.lock.queued", "saga.failed", "saga.cancelled"])
 def test_what_a_run_records_without_its_lock_may_be_awaited(event: str) -> None:
     assert rules(waiting("a", 'event.data.saga == "b"', event=event), saga("b", lock="data.id")) == [[], []]
