@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from hms_orch_cli.errors import NotFound
 from hms_orch_cli.expressions import CelExpressions
 from hms_orch_cli.sagafile.check import Checked
 from hms_orch_cli.sagafile.project import check_files
@@ -15,6 +16,9 @@ from tests.sagafile.books import book
 FOLDER = ROOT / "docs" / "rules"
 SERVICES = {**book("payment-svc", "notice-svc", "archive-svc"), **book(**{"mail-svc": "http://mail.example.com"})}
 
+_EXAMPLE = re.compile(r"(?:^`(\S+)`:\n\n)?^```yaml\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+"""A file, with its name before it where that matters."""
+
 
 def page(rule: str) -> str:
     """The page of a rule."""
@@ -23,10 +27,14 @@ def page(rule: str) -> str:
 
 def checked(rule: str, heading: str) -> Sequence[Checked]:
     """What `validate` says of the examples under a heading, together."""
-    blocks = re.findall(r"^```yaml\n(.*?)^```$", section(page(rule), heading), re.DOTALL | re.MULTILINE)
+    blocks = _EXAMPLE.findall(section(page(rule), heading))
     assert blocks
-    files = [(f"{number}.yaml", block.encode()) for number, block in enumerate(blocks)]
-    return check_files(files, CelExpressions(), services=SERVICES)
+    files = [(name or f"{number}.yaml", block.encode()) for number, (name, block) in enumerate(blocks)]
+    return check_files(files, CelExpressions(), services=SERVICES, read=_nothing_else)
+
+
+def _nothing_else(name: str) -> bytes:
+    raise NotFound(f"no such file: {name}")
 
 
 def sagas(rule: str, heading: str) -> list[dict[str, Any]]:
