@@ -1,6 +1,7 @@
 """`validate` and `schema`: the reports, the exit codes, hostile files."""
 
 import json
+import os
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -128,6 +129,14 @@ def test_a_file_that_cannot_be_read_fails_the_command_though_the_others_are_good
     ended = orch("validate", "sagas")
     assert (ended.code, ended.out) == (1, "")
     assert ended.err.startswith("error: sagas/loop.yaml cannot be read: Too many levels of symbolic links\n")
+
+
+def test_tests_that_name_a_pipe_as_their_saga_do_not_wait_for_it(orch: Run, shop: Path) -> None:
+    os.mkfifo(shop / "pipe.yaml")
+    (shop / "x.test.yaml").write_text("saga: pipe.yaml\ntests: [{name: a, expect: {state: COMPLETED}}]\n")
+    ended = orch("validate", "x.test.yaml")
+    assert ended.code == 1
+    assert "pipe.yaml is no file" in ended.out
 
 
 def test_a_missing_path_is_one_line_and_a_hint(orch: Run) -> None:
