@@ -12,9 +12,7 @@ from hms_orch_cli.sagafile import catalogue
 from hms_orch_cli.sagafile.lint.subject import Subject
 from hms_orch_cli.sagafile.places import targets_of
 
-_LOCAL: Final = re.compile(
-    r"[^.]+|.*\.(localhost|local|internal|intranet|lan|corp|home|private|test|svc|home\.arpa|svc\.[a-z0-9.-]+)"
-)
+_LOCAL: Final = re.compile(r"[^.]+|.*\.(localhost|local|internal|intranet|lan|corp|home|private|test|svc|home\.arpa)")
 """Names without a dot are of a network of one's own (Compose, Kubernetes); the endings are kept for such networks."""
 
 
