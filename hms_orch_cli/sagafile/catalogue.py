@@ -88,6 +88,7 @@ UNDO_NEEDS_ANSWER: Final = Rule(
 DEADLINE_AFTER_IRREVERSIBLE: Final = Rule(
     "HMS120", "deadline-after-irreversible", "warning", "A deadline may turn back what is past an irreversible step."
 )
+SAME_ALWAYS: Final = Rule("HMS121", "constant-condition", "warning", "A condition that is the same for every event.")
 
 NO_TESTS: Final = Rule("HMS200", "no-tests", "error", "A test file is one map with a list of tests.")
 NO_SUCH_SAGA: Final = Rule("HMS201", "no-such-saga", "error", "The saga of a test file is not there, or is not valid.")

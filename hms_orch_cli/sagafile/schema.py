@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from difflib import get_close_matches
 from functools import cache
 from importlib import resources
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from hms_orch_cli.safe import safe
@@ -53,6 +54,12 @@ _FORMS: Final = {
 }
 """What a pattern of the schema asks for."""
 
+MOST_COMPLAINTS: Final = 1000
+"""Complaints of the schema on one saga that are looked at; nobody is told of more than a hundred."""
+
+MOST_COMPARED: Final = 100
+"""Words among which the nearest is looked for; of more, as many that begin like the wrong one."""
+
 RULES_HAVE_IT: Final = "rules"
 """`$comment` where the schema serves editors alone: `rules.py` checks the same with better words."""
 
@@ -66,7 +73,7 @@ def check_schema(tree: Tree, source: Source, published: Published = SAGAS) -> No
     """Notes where a document is not as the schema says."""
     if _look(published)(tree.value):
         return
-    errors = list(_validator(published).iter_errors(tree.value))
+    errors = list(islice(_validator(published).iter_errors(tree.value), MOST_COMPLAINTS))
     by_path: dict[Path, set[str]] = {}
     for error in errors:
         by_path.setdefault(tuple(error.absolute_path), set()).add(str(error.validator))
@@ -205,8 +212,11 @@ def nearest(word: str, known: Collection[str]) -> str:
 
 def _close(word: str, known: Collection[str]) -> str:
     """The nearest right word, whatever its case; empty if none is near."""
-    by_lower = {name.lower(): name for name in known}
-    close = get_close_matches(word[:80].lower(), list(by_lower), 1)
+    wanted, by_lower = word[:80].lower(), {name.lower(): name for name in known}
+    compared: Iterable[str] = by_lower
+    if len(by_lower) > MOST_COMPARED:
+        compared = islice((name for name in by_lower if name[:1] == wanted[:1]), MOST_COMPARED)
+    close = get_close_matches(wanted, compared, 1)
     return by_lower[close[0]] if close else ""
 
 
