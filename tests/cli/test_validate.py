@@ -29,7 +29,7 @@ def test_standard_input_beside_files(orch: Run, shop: Path) -> None:
     orch("init")
     ended = orch("validate", "-", "sagas", stdin=WRONG)
     assert ended.out.startswith("<stdin>:")
-    assert ended.err.startswith("2 files, 1 valid saga: ")
+    assert ended.err.startswith("3 files, 1 valid saga: ")
 
 
 def test_an_unknown_service_is_a_warning_and_strictly_an_error(orch: Run, shop: Path) -> None:
@@ -82,7 +82,7 @@ def test_junit_is_a_whole_document(orch: Run, shop: Path) -> None:
     ended = orch("validate", ".", "--format", "junit")
     (suite,) = ElementTree.fromstring(ended.out)
     assert ended.code == 1
-    assert (suite.get("tests"), suite.get("failures")) == ("2", "1")
+    assert (suite.get("tests"), suite.get("failures")) == ("3", "1")
 
 
 def test_rules_can_be_chosen(orch: Run, shop: Path) -> None:
