@@ -14,5 +14,9 @@ __all__ = ["emit", "on", "run"]
 
 
 def emit(kind: str, data: Any = None, **options: Any) -> Emitted:
-    """See `hms_orch_cli.sdk.emit`, which is the one to await where an event loop runs."""
-    return asyncio.run(asynchronous(kind, data, **options))
+    """See `hms_orch_cli.sdk.emit`, which is the one to use where an event loop runs. Raises RuntimeError there."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(asynchronous(kind, data, **options))
+    raise RuntimeError("an event loop runs here, and this would block it: await hms_orch_cli.sdk.emit(…)")

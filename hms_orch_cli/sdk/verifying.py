@@ -47,7 +47,7 @@ def _claims(token: str, audience: str, issuer: str, url: str) -> Claims:
 
     try:
         kid = jwt.get_unverified_header(token).get("kid")
-    except jwt.PyJWTError as error:
+    except (jwt.PyJWTError, ValueError) as error:
         raise NotVerified(f"the token cannot be read: {error}") from error
     key = keyset(url).key(kid) if isinstance(kid, str) else None
     if key is None:
