@@ -14,7 +14,6 @@ the orchestrator is imported from here, and no package before it is needed.
 
 from hms_orch_cli.sdk.barriers import BARRIER_TABLE, barrier, barrier_async
 from hms_orch_cli.sdk.claims import Claims
-from hms_orch_cli.sdk.dependency import verified
 from hms_orch_cli.sdk.emitting import Emitted, emit
 from hms_orch_cli.sdk.errors import (
     KeysUnavailable,
@@ -27,6 +26,7 @@ from hms_orch_cli.sdk.errors import (
     Unreachable,
 )
 from hms_orch_cli.sdk.events import Event, Step, Undo
+from hms_orch_cli.sdk.frameworks import problem, verified
 from hms_orch_cli.sdk.hearing import listening, run
 from hms_orch_cli.sdk.positions import FilePositions, Positions
 from hms_orch_cli.sdk.subscribers import on
@@ -54,6 +54,7 @@ __all__ = [
     "emit",
     "listening",
     "on",
+    "problem",
     "run",
     "verified",
     "verify",

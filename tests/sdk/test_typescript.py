@@ -11,7 +11,7 @@ import pytest
 
 from tests.acceptance.house import House
 from tests.acceptance.services import Services, problem
-from tests.documents import ROOT
+from tests.documents import ROOT, document, marked
 from tests.participant.fake_service import Recorded, Reply
 from tests.sdk.node import PACKAGE, Program, Workshop, workshop
 
@@ -43,25 +43,14 @@ def test_it_has_no_dependency_at_run_time() -> None:
                 assert line.rpartition(" from ")[2].startswith(('"./', '"node:')), line
 
 
-THE_LINES = """
-import { emit, on } from "@hms-sme/bus";
-
-await emit("care.level.raised", { personId: "p-17" });
-
-on("saga.compensate", async (ev) => {
-  console.log("undo", ev.step.name, ev.step.context);
-});
-"""
-
-
 def test_the_two_verbs_against_a_real_orchestrator(bus: Workshop, tmp_path: Path, services: Services) -> None:
-    """Killed between two runs, it goes on where it was; each undo is heard once and acknowledged."""
+    """The lines of docs/sdk.md: killed between two runs they go on where they were, each undo is acknowledged."""
     house = House(tmp_path)
     house.address_book(**dict.fromkeys(("care_svc", "aids_svc", "insurer_svc"), services.url))
     house.deploy((ROOT / "sagas/undo-by-event.yaml").read_text())
     services.on("/levels", Reply(json={"level": "\u2028€"}))
     services.on("/notices", problem(422, "unknown insurer"))
-    program = bus.compile(THE_LINES, "lines")
+    program = bus.compile(marked(document("sdk.md"), "example: typescript"), "lines")
     position = tmp_path / ".hms/positions/lines.saga.compensate"
 
     def is_over(count: int) -> bool:
@@ -76,7 +65,7 @@ def test_the_two_verbs_against_a_real_orchestrator(bus: Workshop, tmp_path: Path
                 services.arrived("/notices", count)
                 until(lambda count=count: is_over(count))
     told = (tmp_path / "told").read_text().rstrip("\n").split("\n")
-    assert told == ["undo order_aids {}", "undo raise_care_level { level: '\u2028€' }"] * 2
+    assert told == ["lowered again: order_aids {}", "lowered again: raise_care_level { level: '\u2028€' }"] * 2
 
 
 def until(done: Callable[[], bool]) -> None:
