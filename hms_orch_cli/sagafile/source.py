@@ -9,6 +9,8 @@ from hms_orch_cli.sagafile import catalogue
 from hms_orch_cli.sagafile.findings import FIRST, Finding, Path, Place, Rule, pointer_of
 
 MAX_BYTES: Final = 256 * 1024
+MOST_TRIED: Final = 50
+"""Expressions of one file that rules evaluate."""
 MAX_LINE: Final = 1000
 """Characters of a source line that a finding keeps."""
 
@@ -20,26 +22,32 @@ _REFUSED: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufef
 
 
 class Source:
-    """One file. `name` is what findings call it; `findings` collects them; `strict` makes warnings errors."""
+    """One file. `name` is what findings call it; `findings` collects them; `expressions` counts those that were
+    compiled."""
 
-    def __init__(self, data: bytes, name: str, *, strict: bool = False) -> None:
+    def __init__(self, data: bytes, name: str) -> None:
         self.name = name
         self.findings: list[Finding] = []
-        self._strict = strict
+        self.expressions = 0
+        self._tried = 0
         self._lines: list[str] | None = None
         self.text = self._decode(data)
+
+    @property
+    def lines(self) -> list[str]:
+        """The lines of the text, without their ends."""
+        if self._lines is None:
+            self._lines = _BREAK.split(self.text)
+        return self._lines
 
     def add(self, rule: Rule, message: str, fix: str, place: Place, path: Path = ()) -> None:
         """Notes a mistake."""
         line, column, end_line, end_column, _ = place
-        if self._lines is None:
-            self._lines = _BREAK.split(self.text)
-        source_line = self._lines[line - 1] if 0 < line <= len(self._lines) else ""
-        severity = "error" if self._strict else rule.severity
+        source_line = self.lines[line - 1] if 0 < line <= len(self.lines) else ""
         self.findings.append(
             Finding(
                 rule=rule.id,
-                severity=severity,
+                severity=rule.severity,
                 message=message,
                 fix=fix,
                 file=self.name,
@@ -51,6 +59,11 @@ class Source:
                 source_line=source_line[:MAX_LINE],
             )
         )
+
+    def may_try(self) -> bool:
+        """Whether one more expression of the file may be tried out: each may take a while, so only some are."""
+        self._tried += 1
+        return self._tried <= MOST_TRIED
 
     def place_of(self, index: int) -> Place:
         """The place of a character of the text (from 0); for one behind the end, of the last that is not blank."""
