@@ -8,7 +8,7 @@ never came takes the call's row: whichever commits first, the other one meets it
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
@@ -162,7 +162,9 @@ def _drive(steps: Generator[Statement, Any, Entry], perform: Callable[[Statement
 
 
 def _answer(row: Any) -> Any:
-    return json.loads(row[0]) if row and row[0] is not None else None
+    """The answer in a row, whatever the connection makes of rows."""
+    (told,) = row.values() if isinstance(row, Mapping) else row
+    return None if told is None else json.loads(told)
 
 
 def _check(connection: Any) -> None:

@@ -88,11 +88,11 @@ class Follower:
     async def _begin(self, client: httpx.AsyncClient) -> int:
         """Where to go on. A position behind the end of the log is one of another log."""
         self._kept = await asyncio.to_thread(self._positions.load, self._subscriber.name)
-        last = await _last(client)
-        if self._kept is None and self._position is None:
-            self._position = last if self._subscriber.start == "end" else 0
-            await self._keep()
         reached = max(self._kept or 0, self._position or 0)
+        last = await _last(client, reached)
+        if self._kept is None and self._position is None:
+            self._position = reached = last if self._subscriber.start == "end" else 0
+            await self._keep()
         if reached > last:
             _log.warning("%s was at %d, but the log ends at %d: it is another", self._subscriber.name, reached, last)
             reached = 0
@@ -180,12 +180,12 @@ class Follower:
             self._kept, self._kept_at = self._position, monotonic()
 
 
-async def _last(client: httpx.AsyncClient) -> int:
-    """The last position of the log. Raises Interrupted."""
+async def _last(client: httpx.AsyncClient, after: int) -> int:
+    """The last position of the log, asked for with as little of it as can be. Raises Interrupted."""
     import httpx
 
     try:
-        answer = await client.get("/v1/events", params={"after": 0, "limit": 1})
+        answer = await client.get("/v1/events", params={"after": after, "limit": 1})
     except httpx.TransportError as error:
         raise Interrupted(no_answer(error)) from error
     if answer.status_code != 200:

@@ -7,9 +7,10 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
+from hms_orch_cli.sdk.errors import SdkError
 from hms_orch_cli.sdk.follower import Follower
 from hms_orch_cli.sdk.server import server
-from hms_orch_cli.sdk.subscribers import SUBSCRIBERS
+from hms_orch_cli.sdk.subscribers import HEARING, SUBSCRIBERS
 
 
 @asynccontextmanager
@@ -20,16 +21,20 @@ async def listening(app: object = None, *, url: str | None = None, token: str | 
     del app
     where = server(url, token)
     followers = [Follower(subscriber, where) for subscriber in SUBSCRIBERS.values()]
+    HEARING.append(followers)
     for follower in followers:
         follower.start()
     try:
         yield
     finally:
         await asyncio.gather(*(follower.stop() for follower in followers))
+        HEARING.remove(followers)
 
 
 def run(*, url: str | None = None, token: str | None = None) -> None:
-    """Hears until SIGINT or SIGTERM."""
+    """Hears until SIGINT or SIGTERM. Raises SdkError if there is nothing to hear."""
+    if not SUBSCRIBERS:
+        raise SdkError("nobody hears anything: decorate a function with on() first, or import the module that does")
     with suppress(KeyboardInterrupt):  # where a loop takes no signals
         asyncio.run(_run(url, token))
 

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     import httpx
 
 CONNECT_S: Final = 10.0
+ATTEMPT_S: Final = 10.0
+"""Seconds that one POST may take in all."""
+
 QUIET_S: Final = 60.0
 """Seconds without a byte after which a connection counts as dead; a stream has a heartbeat every 15."""
 
@@ -67,7 +70,10 @@ async def ask(client: httpx.AsyncClient, path: str, patience_s: float | None, **
     while True:
         told = 0.0
         try:
-            answer = await client.post(path, **content)
+            async with asyncio.timeout(ATTEMPT_S):
+                answer = await client.post(path, **content)
+        except TimeoutError:
+            why = f"no answer within {ATTEMPT_S:.0f} s"
         except httpx.TransportError as error:
             why = no_answer(error)
         else:

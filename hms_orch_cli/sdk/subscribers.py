@@ -48,6 +48,9 @@ class Subscriber(NamedTuple):
 SUBSCRIBERS: Final[dict[str, Subscriber]] = {}
 """What this process has noted, by name."""
 
+HEARING: Final[list[object]] = []
+"""Who hears now: what is noted from then on would not be heard."""
+
 
 @overload
 def on(
@@ -104,6 +107,8 @@ def on(
         attempts = UNDO_ATTEMPTS
 
     def note(handler: Handler) -> Handler:
+        if HEARING:
+            raise RuntimeError("on() comes too late: note every function before run() or listening()")
         called = name or _name_of(handler)
         if not _NAME.fullmatch(called):
             raise ValueError(f"a subscriber cannot be called {called!r}: give name= of letters, digits, . _ and -")

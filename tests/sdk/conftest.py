@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hms_orch_cli.sdk.subscribers import SUBSCRIBERS
+from hms_orch_cli.sdk.subscribers import HEARING, SUBSCRIBERS
 from tests.dashboard.house import House, open_house
 from tests.participant.fake_service import FakeService
 
@@ -21,6 +21,7 @@ def clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("hms_orch_cli.sdk.server.FIRST_PAUSE_S", 0.001)
     monkeypatch.setattr("hms_orch_cli.dashboard.outgoing_events.LOOK_S", 0.005)
     SUBSCRIBERS.clear()
+    HEARING.clear()
 
 
 @pytest.fixture

@@ -239,6 +239,15 @@ def test_calls_and_undos_in_any_order_leave_nothing(database: Database) -> None:
     assert len(database.rows("hms_barrier")) == 2 * len(runs)
 
 
+def test_rows_of_any_kind_are_read(postgres: str) -> None:
+    """A connection may make dictionaries of its rows, or tuples with names."""
+    database = Database(lambda: psycopg.connect(postgres), "%s")
+    database.serve(CALL)
+    for factory in (psycopg.rows.dict_row, psycopg.rows.namedtuple_row):
+        with psycopg.connect(postgres, row_factory=factory) as connection:
+            assert barrier(connection, CALL, dict) == {"paid": 70, "in": ["€"]}
+
+
 def test_a_connection_that_commits_by_itself_is_refused(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "a.db", isolation_level=None)) as connection:
         connection.execute(BARRIER_TABLE)

@@ -53,6 +53,15 @@ async def test_doubt_is_sent_again_with_the_same_id(service: FakeService, act: s
     assert len({request.body for request in service.requests}) == 1
 
 
+async def test_an_answer_that_does_not_come_is_not_waited_for_for_ever(
+    service: FakeService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither one that never begins nor one that never ends."""
+    monkeypatch.setattr("hms_orch_cli.sdk.server.ATTEMPT_S", 0.05)
+    service.on("/v1/events", Reply(act="silent"), Reply(act="slow_bytes"), TAKEN)
+    assert (await emit("policy.changed", {}, url=service.url)).position == 7
+
+
 async def test_retry_after_is_waited_for(service: FakeService) -> None:
     service.on("/v1/events", Reply(429, headers={"Retry-After": "2"}), TAKEN)
     with pytest.raises(Unreachable, match="429"):

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from hms_orch_cli.dashboard.serve import bind
-from hms_orch_cli.sdk import Event, FilePositions, NotMine, Undo, listening, on
+from hms_orch_cli.sdk import Event, FilePositions, NotMine, SdkError, Undo, listening, on, run
 from tests.dashboard.house import House
 from tests.dashboard.house import event as cloudevent
 from tests.participant.fake_service import FakeService, Recorded, Reply
@@ -255,6 +255,18 @@ async def test_a_stop_before_the_first_answer_changes_no_position(positions: Fil
     async with listening(url=url):
         await asyncio.sleep(0.01)
     assert (positions.load("old"), positions.load("new")) == (7, None)
+
+
+def test_a_program_that_hears_nothing_says_so() -> None:
+    with pytest.raises(SdkError, match="nobody hears anything"):
+        run()
+
+
+async def test_what_is_noted_too_late_says_so() -> None:
+    async with listening():
+        with pytest.raises(RuntimeError, match="too late"):
+            on("a", name="late")(print)
+    on("a", name="later")(print)
 
 
 def stream(*parts: str) -> Reply:

@@ -97,12 +97,12 @@ export class Follower implements Subscription {
   /** Where to go on. A position behind the end of the log is one of another log. */
   private async begin(): Promise<number> {
     this.kept = await this.subscriber.positions.load(this.name);
-    const last = await this.last();
+    let reached = Math.max(this.kept ?? 0, this.position ?? 0);
+    const last = await this.last(reached);
     if (this.kept === undefined && this.position === undefined) {
-      this.position = this.subscriber.start === "end" ? last : 0;
+      this.position = reached = this.subscriber.start === "end" ? last : 0;
       await this.keep();
     }
-    let reached = Math.max(this.kept ?? 0, this.position ?? 0);
     if (reached > last) {
       console.warn(`${this.name} was at ${reached}, but the log ends at ${last}: it is another`);
       reached = 0;
@@ -111,9 +111,10 @@ export class Follower implements Subscription {
     return reached;
   }
 
-  /** The last position of the log. */
-  private async last(): Promise<number> {
-    const answer = await this.get("/v1/events?after=0&limit=1", "application/json", AbortSignal.timeout(QUIET_MS));
+  /** The last position of the log, asked for with as little of it as can be. */
+  private async last(after: number): Promise<number> {
+    const path = `/v1/events?after=${after}&limit=1`;
+    const answer = await this.get(path, "application/json", AbortSignal.timeout(QUIET_MS));
     const { last } = (await answer.json()) as { last?: unknown };
     if (typeof last !== "number") throw new Interrupted("this is no orchestrator: it tells no position");
     return last;

@@ -10,7 +10,8 @@ export interface Server {
   readonly token: string | undefined;
 }
 
-const ANSWER_MS = 60_000;
+/** How long one POST may take in all. */
+const ATTEMPT_MS = 10_000;
 const TEMPORARY = new Set([408, 425, 429, 500, 502, 503, 504]);
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 30_000;
@@ -47,7 +48,7 @@ export async function ask(
     let why: string;
     let pause = pauseAfter(failures);
     try {
-      const limit = AbortSignal.timeout(ANSWER_MS);
+      const limit = AbortSignal.timeout(ATTEMPT_MS);
       const answer = await fetch(server.url + path, {
         method: "POST",
         headers,
