@@ -179,6 +179,20 @@ async def test_what_was_not_finished_is_heard_again(house: House, positions: Fil
     assert len(heard) == before + 1
 
 
+async def test_the_position_stands_before_the_next_event(house: House, positions: FilePositions) -> None:
+    """Not only at a stop: a program may be killed."""
+    heard = Heard()
+
+    @on("order.placed", name="one")
+    async def hear(ev: Event) -> None:
+        await heard.note((ev.seq, positions.load("one")))
+
+    await say(house, 1, 2, 3)
+    async with serving(house) as url, listening(url=url):
+        await heard.count(3)
+    assert heard == [(1, 0), (2, 1), (3, 2)]
+
+
 async def test_a_stop_lets_the_function_end(house: House, positions: FilePositions) -> None:
     began, ended = asyncio.Event(), []
 
@@ -316,6 +330,34 @@ async def test_a_stream_that_breaks_goes_on_where_it_broke(
     assert asked == ["0", "1", "1", "1", "6", "6", "7"]
     assert positions.load("one") == 7
     assert "JSONDecodeError" in caplog.text
+
+
+async def test_an_undo_that_the_orchestrator_calls_for_is_not_acknowledged(service: FakeService) -> None:
+    about = {"sagaId": "r/1", "saga": "a.v1", "step": {"name": "ship"}, "key": "k", "attempt": 1}
+    told = {"id": "r.1", "source": "hms-orch", "type": "saga.compensate"}
+    modes = enumerate(("http", "event", "http"), 1)
+    documents = [{**told, "seq": seq, "data": {**about, "mode": mode}} for seq, mode in modes]
+    streams = [stream(*(f"id: {each['seq']}\ndata: {json.dumps(each)}\n\n" for each in documents)), Reply(hold="never")]
+
+    def behave(request: Recorded) -> Reply:
+        if request.method == "POST":
+            return Reply(204)
+        if "limit=1" in request.path:
+            return Reply(json={"last": 10})
+        return streams.pop(0) if len(streams) > 1 else streams[0]
+
+    service._behave = behave
+    heard = Heard()
+
+    @on("saga.compensate", name="all", all_modes=True)
+    async def hear(ev: Undo) -> None:
+        await heard.note(ev.mode)
+
+    async with listening(url=service.url):
+        await heard.count(3)
+    assert heard == ["http", "event", "http"]
+    sent = [request.path for request in service.requests if request.method == "POST"]
+    assert sent == ["/v1/sagas/r%2F1/steps/ship/compensated"]
 
 
 SAGA = """

@@ -235,6 +235,13 @@ def test_undos_are_acknowledged_if_they_are_mine(bus: Workshop, tmp_path: Path) 
     assert behave.acknowledged == paths
 
 
+def test_an_undo_that_the_orchestrator_calls_for_is_not_acknowledged(bus: Workshop, tmp_path: Path) -> None:
+    behave = Orchestrator(stream(undo(1, "ship", "http"), undo(2, "pay")))
+    told = heard(bus, tmp_path, behave, 2, "saga.compensate", allModes=True)
+    assert told == ["heard 1 saga.compensate ship 1", "heard 2 saga.compensate pay 2"]
+    assert behave.acknowledged == ["/v1/sagas/r%2F1/steps/pay/compensated"]
+
+
 def test_a_log_that_is_another_is_told_of(bus: Workshop, tmp_path: Path) -> None:
     (tmp_path / ".hms/positions").mkdir(parents=True)
     (tmp_path / ".hms/positions/one").write_text("900\n")
