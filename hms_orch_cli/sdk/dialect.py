@@ -21,7 +21,8 @@ def dialect_of(connection: Any) -> Dialect:
     """Turns statements into what `execute` of this connection takes. Raises TypeError for what is no DB-API."""
     style = _paramstyle(connection)
     if style not in _MARKS:
-        raise TypeError(f"{type(connection).__qualname__} is no connection of a DB-API driver: it has no paramstyle")
+        name = type(connection).__qualname__
+        raise TypeError(f"{name} is no connection of a DB-API driver; of what wraps one give the driver's own")
     mark = _MARKS[style]
 
     def prepared(statement: Statement) -> tuple[str, Any]:

@@ -19,7 +19,6 @@ def clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HMS_POSITIONS", str(tmp_path / "positions"))
     monkeypatch.setattr("hms_orch_cli.sdk.server.FIRST_PAUSE_S", 0.001)
-    monkeypatch.setattr("hms_orch_cli.dashboard.outgoing_events.LOOK_S", 0.005)
     SUBSCRIBERS.clear()
     HEARING.clear()
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from hms_orch_cli.dashboard.app import create_app
 from hms_orch_cli.dashboard.serve import bind
 from hms_orch_cli.sdk import Event, FilePositions, NotMine, SdkError, Undo, listening, on, run
 from tests.dashboard.house import House
@@ -44,8 +45,7 @@ class Heard(list[Any]):
 async def serving(house: House, port: int = 0) -> AsyncIterator[str]:
     """The orchestrator on a real socket; its URL."""
     server = bind("127.0.0.1", port)
-    house.app.state.streams._stopping.clear()
-    await server.start(house.app)
+    await server.start(create_app(house.office))
     try:
         yield server.url
     finally:
