@@ -147,7 +147,9 @@ class Follower:
             await self._call(event)
         except NotMine:
             return True
-        except Exception:  # noqa: BLE001  # whatever the function raises is a reason to call it again
+        except (Exception, asyncio.CancelledError):  # whatever the function raises is a reason to call it again
+            if _is_ending():
+                raise
             _log.exception("%s: %s, attempt %d", name, _named(event), attempt)
             if attempt == self._subscriber.attempts:
                 _log.error("%s: %s is passed over", name, _named(event))
@@ -194,6 +196,12 @@ async def _last(client: httpx.AsyncClient, after: int) -> int:
         return int(answer.json()["last"])
     except (ValueError, KeyError, TypeError) as error:
         raise Interrupted("this is no orchestrator: it tells no position") from error
+
+
+def _is_ending() -> bool:
+    """Whether it is this task that is cancelled, and not something that the function has waited for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _named(event: Event) -> str:

@@ -27,8 +27,8 @@ async def listening(app: object = None, *, url: str | None = None, token: str | 
     try:
         yield
     finally:
-        await asyncio.gather(*(follower.stop() for follower in followers))
         HEARING.remove(followers)
+        await asyncio.gather(*(follower.stop() for follower in followers))
 
 
 def run(*, url: str | None = None, token: str | None = None) -> None:

@@ -89,6 +89,7 @@ def test_undo_by_event(house: House, services: Services) -> None:
 
 def test_the_service(house: House, services: Services) -> None:
     """With uvicorn, called by a real `up`: a run that completes, and one that is undone. Nobody else gets in."""
+    pytest.importorskip("fastapi", reason="fastapi is not installed")
     port = closed_port()
     house.address_book(payment_svc=f"http://127.0.0.1:{port}", notice_svc=services.url, archive_svc=services.url)
     house.deploy((ROOT / "sagas/benefit-increase.yaml").read_text())
@@ -166,7 +167,10 @@ def test_the_options_are_those_of_on() -> None:
 
 
 def test_the_variables_are_those_that_are_read() -> None:
+    """In Python; in TypeScript those of them that concern its verbs."""
     source = (ROOT / "hms_orch_cli/sdk/environment.py").read_text()
+    other = "".join(path.read_text() for path in (ROOT / "sdk/typescript/src").glob("*.ts"))
     told = {words(row[0])[0]: words(row[2]) for row in rows(PAGE) if row[0].startswith("`HMS_")}
     assert set(told) == set(re.findall(r'"(HMS_[A-Z]+)"', source))
-    assert all(f'"{default}"' in source for defaults in told.values() for default in defaults)
+    assert set(told) - {"HMS_SERVICE"} == set(re.findall(r"process\.env\.(HMS_[A-Z]+)", other))
+    assert all(f'"{each}"' in text for default in told.values() for each in default for text in (source, other))

@@ -138,6 +138,21 @@ async def test_one_that_raises_is_called_again_and_later_events_wait(
     assert "the database is away" in caplog.text
 
 
+async def test_one_that_waited_for_what_was_cancelled_is_called_again(house: House) -> None:
+    heard = Heard()
+
+    @on("order.placed", name="one")
+    async def hear(ev: Event) -> None:
+        await heard.note(ev.data["n"])
+        if len(heard) == 1:
+            raise asyncio.CancelledError
+
+    await say(house, 1)
+    async with serving(house) as url, listening(url=url):
+        await heard.count(2)
+    assert heard == [1, 1]
+
+
 async def test_after_its_attempts_an_event_is_passed_over(
     house: House, positions: FilePositions, caplog: pytest.LogCaptureFixture
 ) -> None:
