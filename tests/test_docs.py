@@ -108,7 +108,7 @@ def test_every_dependency_has_its_reason() -> None:
 
 def test_a_dependency_is_used_where_the_page_says() -> None:
     """Each file that is named imports the package."""
-    modules = {"pyyaml": "yaml", "cel-expr-python": "cel_expr_python"}
+    modules = {"pyyaml": "yaml", "cel-expr-python": "cel_expr_python", "pyjwt": "jwt"}
     for name, _, where, _ in rows(document("dependencies.md")):
         module = modules.get(name, name.replace("-", "_"))
         for path in (word for word in words(where) if "/" in word):
