@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from hms_orch_cli.event_store.sqlite import SqliteStore
     from hms_orch_cli.event_store.sqlite_reader import SqliteReader
     from hms_orch_cli.orchestrator.orchestrator import Orchestrator
-    from hms_orch_cli.ports import Expressions, Observer
+    from hms_orch_cli.ports import Expressions, LogReader, Observer
+    from hms_orch_cli.traces import Traces
     from hms_orch_cli.webhook import Webhook
 
 WRITERS: Final[Mapping[str, tuple[str, str]]] = {"sqlite": ("hms_orch_cli.event_store.sqlite", "SqliteStore")}
@@ -65,6 +66,7 @@ class Works(NamedTuple):
     orchestrator: Orchestrator
     office: Office
     webhook: Webhook | None
+    traces: Traces | None
 
 
 def assemble(config: Config, store: SqliteStore, observers: Sequence[Observer], public_url: str) -> Works:
@@ -85,6 +87,10 @@ def assemble(config: Config, store: SqliteStore, observers: Sequence[Observer], 
     if config.hitl_webhook is not None:
         webhook = _webhook(config.hitl_webhook, store, lambda seq: orchestrator.projection.told_to(seq))
         observers = [*observers, webhook]
+    traces = None
+    if config.traces_url is not None:
+        traces = _traces(config.traces_url, store)
+        observers = [*observers, traces]
     keys = KeyRing(config.keys_folder)
     signer = Es256Signer(keys, config.issuer)
     secret = keys.callback_secret()
@@ -118,7 +124,18 @@ def assemble(config: Config, store: SqliteStore, observers: Sequence[Observer], 
     )
     if webhook is not None:
         orchestrator.on_question = webhook.wake
-    return Works(store, journal, orchestrator, office, webhook)
+    return Works(store, journal, orchestrator, office, webhook, traces)
+
+
+def _traces(url: str, reader: LogReader) -> Traces:
+    """What sends traces. Raises HmsError if the extra is not installed."""
+    try:
+        from hms_orch_cli.traces import Traces
+    except ImportError as error:
+        raise HmsError(
+            f"[traces] url needs a package that is not installed: {error.name}", "pip install 'hms-orch[otel]'"
+        ) from error
+    return Traces(url, reader)
 
 
 def _webhook(url: str, store: SqliteStore, moved: Callable[[int], None]) -> Webhook:

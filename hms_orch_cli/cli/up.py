@@ -110,6 +110,8 @@ async def _work(config: Config, holder: Holder, server: Server, until_idle: bool
         await orchestrator.stop()
         await server.stop()
         await works.journal.close()
+        if works.traces is not None:
+            await works.traces.stop()
         waiting.cancel()
         if ended:
             waiting.result()  # raises what stopped the orchestrator
