@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import orjson
 
+from hms_orch_cli.application.definition_diff import Change, difference
 from hms_orch_cli.errors import NotFound
 from hms_orch_cli.ports import Append, Event, LogReader, NewEvent
 from hms_orch_cli.saga.event_types import DEPLOYED, SOURCE, UNDEPLOYED
@@ -14,14 +15,14 @@ from hms_orch_cli.saga.moment import rfc3339
 
 
 class Deployment(NamedTuple):
-    """What a deploy did, or would do. `change`: new, changed, unchanged. `changes` names what differs; `in_flight` is
-    the number of runs that have not ended, by revision: each keeps its own."""
+    """What a deploy did, or would do. `change`: new, changed, unchanged; `difference` is what that means. `in_flight`
+    is the number of runs that have not ended, by revision: each keeps its own."""
 
     saga: str
     revision: str
     change: str
     previous: str | None
-    changes: tuple[str, ...] = ()
+    difference: tuple[Change, ...] = ()
     in_flight: Mapping[str, int] = {}
 
     def to_json(self) -> dict[str, Any]:
@@ -31,15 +32,17 @@ class Deployment(NamedTuple):
             "revision": self.revision,
             "change": self.change,
             "previous": self.previous,
-            "changes": list(self.changes),
+            "changes": [change.sentence() for change in self.difference],
+            "difference": [change.to_json() for change in self.difference],
             "inFlight": dict(self.in_flight),
         }
 
     @classmethod
     def from_json(cls, told: Mapping[str, Any]) -> Deployment:
         """What `to_json` wrote, here or at a server."""
-        changes, in_flight = tuple(told.get("changes", ())), dict(told.get("inFlight", {}))
-        return cls(told["saga"], told["revision"], told["change"], told.get("previous"), changes, in_flight)
+        difference = tuple(map(Change.from_json, told.get("difference", ())))
+        in_flight = dict(told.get("inFlight", {}))
+        return cls(told["saga"], told["revision"], told["change"], told.get("previous"), difference, in_flight)
 
 
 class Standing(NamedTuple):
@@ -47,7 +50,11 @@ class Standing(NamedTuple):
 
     version: int
     revision: str | None
-    content: dict[str, Any] | None
+    content: Mapping[str, Any] | None
+
+
+NOTHING: Final = Standing(0, None, None)
+"""Where a definition stands that was never deployed."""
 
 
 def standing(reader: LogReader, saga: str) -> Standing:
@@ -60,15 +67,14 @@ def standing(reader: LogReader, saga: str) -> Standing:
 
 
 def plan(
-    reader: LogReader, saga: str, revision: str, content: dict[str, Any], in_flight: Mapping[str, int]
-) -> tuple[Deployment, Standing]:
-    """What deploying this content would change; `in_flight` as in `Deployment`."""
-    now = standing(reader, saga)
+    now: Standing, saga: str, revision: str, content: Mapping[str, Any], in_flight: Mapping[str, int]
+) -> Deployment:
+    """What deploying this content would change where `now` holds; `in_flight` as in `Deployment`."""
     if now.revision == revision:
-        return Deployment(saga, revision, "unchanged", revision, (), in_flight), now
+        return Deployment(saga, revision, "unchanged", revision, (), in_flight)
     if now.content is None:
-        return Deployment(saga, revision, "new", None, (), in_flight), now
-    return Deployment(saga, revision, "changed", now.revision, _changes(now.content, content), in_flight), now
+        return Deployment(saga, revision, "new", None, (), in_flight)
+    return Deployment(saga, revision, "changed", now.revision, difference(now.content, content), in_flight)
 
 
 def deploy_append(saga: str, revision: str, content: dict[str, Any], version: int, now_ms: int) -> Append:
@@ -101,39 +107,19 @@ def deployed(reader: LogReader) -> list[tuple[Event, dict[str, Any]]]:
     return [current[saga] for saga in sorted(current)]
 
 
+def definition_json(reader: LogReader, saga: str, revision: str | None = None) -> dict[str, Any]:
+    """A definition as it holds at the end of the log, or any revision that ever did: `{"id", "revision", "content"}`.
+    Raises NotFound."""
+    events = [event for event in reader.read(f"definition/{saga}") if event.type in (DEPLOYED, UNDEPLOYED)]
+    for event in reversed(events if revision is not None else events[-1:]):
+        data = orjson.loads(event.data or "{}")
+        if event.type == DEPLOYED and revision in (None, data["revision"]):
+            return {"id": saga, "revision": data["revision"], "content": data["content"]}
+    which = "" if revision is None else f" of revision {revision[:12]}"
+    raise NotFound(f"no definition {saga}{which} is deployed", "deploy a file, or look for the id with hms-orch status")
+
+
 def _event(saga: str, version: int, kind: str, data: dict[str, Any], now_ms: int) -> NewEvent:
     return NewEvent(
         id=f"{saga}.{version}", source=SOURCE, type=kind, time=rfc3339(now_ms), data=orjson.dumps(data).decode()
     )
-
-
-def _changes(before: dict[str, Any], after: dict[str, Any]) -> tuple[str, ...]:
-    """What differs, in a few words: steps by name, everything else by key."""
-    changes = []
-    old, new = _steps(before), _steps(after)
-    changes += [f"step {name} added" for name in new if name not in old]
-    changes += [f"step {name} removed" for name in old if name not in new]
-    changes += [f"step {name} changed" for name in new if name in old and old[name] != new[name]]
-    common = [name for name in old if name in new]
-    if common != [name for name in new if name in old]:
-        changes.append("steps in another order")
-    changes += [
-        f"{key} {'added' if key not in before else 'removed' if key not in after else 'changed'}"
-        for key in dict.fromkeys((*before, *after))
-        if key != "steps" and before.get(key) != after.get(key)
-    ]
-    return tuple(changes)
-
-
-def _steps(content: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-
-    def look(items: list[dict[str, Any]]) -> None:
-        for item in items:
-            if "steps" in item:
-                look(item["steps"])
-            else:
-                found[item["name"]] = item
-
-    look(content["steps"])
-    return found

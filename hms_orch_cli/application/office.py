@@ -88,7 +88,8 @@ class Office:
         """Validates a definition (YAML or JSON) and records it. Raises SagaFileError."""
         checked = self._check(text)
         in_flight = run_list.in_flight(self._reader).get(checked.saga, {})
-        deployment, now = deploy.plan(self._reader, checked.saga, checked.revision, checked.content, in_flight)
+        now = deploy.standing(self._reader, checked.saga)
+        deployment = deploy.plan(now, checked.saga, checked.revision, checked.content, in_flight)
         if deployment.change != "unchanged":
             append = deploy.deploy_append(
                 checked.saga, checked.revision, checked.content, now.version, self.clock.now_ms()
@@ -116,6 +117,10 @@ class Office:
             }
             for event, data in deploy.deployed(self._reader)
         ]
+
+    def definition(self, saga: str, revision: str | None) -> dict[str, Any]:
+        """One that holds, or that held: see `deploy.definition_json`. Raises NotFound."""
+        return deploy.definition_json(self._reader, saga, revision)
 
     def runs(
         self,

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hms_orch_cli.cli import output
-from hms_orch_cli.cli.options import Format, Output
 from hms_orch_cli.cli.program import examples, new_app
 
 if TYPE_CHECKING:
-    from hms_orch_cli.application.deploy import Deployment
+    from hms_orch_cli.application.deploy import Deployment, Standing
+    from hms_orch_cli.cli.remote import Remote
     from hms_orch_cli.config import Config
     from hms_orch_cli.ports import Append, EventStore
     from hms_orch_cli.sagafile.check import Document
@@ -24,13 +25,20 @@ undeploy_app = new_app()
 
 WOULD_CHANGE = 4
 
-SIGNS = {"new": ("+", "green"), "changed": ("~", "yellow"), "unchanged": ("=", "dim")}
+
+class Form(StrEnum):
+    """How deployments are printed."""
+
+    TEXT = "text"
+    JSON = "json"
+    MARKDOWN = "markdown"
 
 
 @app.command(
     epilog=examples(
         "hms-orch deploy sagas/benefit-increase.yaml",
-        "hms-orch deploy sagas/ --dry-run     # exit code 4 if it would change something",
+        "hms-orch deploy sagas/ --dry-run                    # exit code 4 if it would change something",
+        "hms-orch deploy sagas/ --dry-run -o markdown        # for a comment in a review",
     )
 )
 def deploy(
@@ -39,29 +47,27 @@ def deploy(
     ],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change; exit code 4 if so.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Take warnings for errors.")] = False,
-    form: Output = Format.TEXT,
+    form: Annotated[
+        Form,
+        typer.Option("--output", "-o", help="text; json: stable, for programs; markdown: for a comment in a review."),
+    ] = Form.TEXT,
 ) -> None:
     """Validate saga files and record what holds from now on.
 
     All files are deployed, or none.
     """
+    from hms_orch_cli.cli.deployments import as_markdown, show
     from hms_orch_cli.config import load
 
     config = load()
     documents = list(_documents(config, paths, strict))
     deployments = _planned(config, documents) if dry_run else _deployed(config, documents)
-    if form is Format.JSON:
+    if form is Form.JSON:
         output.as_json([deployment.to_json() for deployment in deployments])
-    for deployment in deployments if form is Format.TEXT else ():
-        sign, style = SIGNS[deployment.change]
-        changes = f": {', '.join(deployment.changes)}" if deployment.changes else ""
-        output.result(
-            output.styled(sign, style),
-            f" {deployment.saga}  revision {deployment.revision[:12]}  {deployment.change}{changes}",
-        )
-        for revision, count in deployment.in_flight.items():
-            which = "this revision" if revision == deployment.revision else f"revision {revision[:12]}"
-            output.result(f"  {output.counted(count, 'run')} in flight on {which}")
+    elif form is Form.MARKDOWN:
+        output.text(as_markdown(deployments, dry_run=dry_run))
+    else:
+        show(deployments)
     if dry_run and any(deployment.change != "unchanged" for deployment in deployments):
         raise typer.Exit(WOULD_CHANGE)
 
@@ -97,11 +103,11 @@ def _documents(config: Config, paths: list[str], strict: bool) -> Iterator[Docum
     from hms_orch_cli.cli.validate import files
     from hms_orch_cli.errors import SagaFileError
     from hms_orch_cli.sagafile.project import check_files
-    from hms_orch_cli.sagafile.report import as_text
+    from hms_orch_cli.sagafile.reports.text import as_text
     from hms_orch_cli.wiring import expressions
 
-    found = list(files(paths))
-    results = check_files(found, expressions(), services=config.services.keys(), strict=strict)
+    found = list(files(paths, tests=False))
+    results = check_files(found, expressions(), services=config.services, strict=strict)
     checked = [(name, each) for (name, _), each in zip(found, results, strict=True)]
     for _, each in checked:
         if said := as_text(each.findings, each.left_out):
@@ -124,24 +130,38 @@ def _documents(config: Config, paths: list[str], strict: bool) -> Iterator[Docum
 
 
 def _planned(config: Config, documents: list[Document]) -> list[Deployment]:
-    from hms_orch_cli.application.deploy import Deployment, plan
+    from hms_orch_cli.application.deploy import NOTHING, plan, standing
     from hms_orch_cli.application.run_list import in_flight
+    from hms_orch_cli.cli.remote import Remote
     from hms_orch_cli.errors import StoreMissing
     from hms_orch_cli.wiring import open_reader
 
-    try:
-        with open_reader(config) as reader:
-            going = in_flight(reader)
-            return [
-                plan(reader, each.saga.id, each.revision, each.content, going.get(each.saga.id, {}))[0]
-                for each in documents
-            ]
-    except StoreMissing:
-        return [Deployment(each.saga.id, each.revision, "new", None) for each in documents]
+    if config.url:
+        there, going = _at_server(Remote(config.url, config.token))
+    else:
+        try:
+            with open_reader(config) as reader:
+                there = {each.saga.id: standing(reader, each.saga.id) for each in documents}
+                going = in_flight(reader)
+        except StoreMissing:
+            there, going = {}, {}
+    return [
+        plan(there.get(each.saga.id, NOTHING), each.saga.id, each.revision, each.content, going.get(each.saga.id, {}))
+        for each in documents
+    ]
+
+
+def _at_server(server: Remote) -> tuple[Mapping[str, Standing], Mapping[str, Any]]:
+    """What holds there, and the runs that are in flight, by definition."""
+    from hms_orch_cli.application.deploy import Standing
+
+    told = server.get("/v1/definitions")["definitions"]
+    there = {each["id"]: Standing(0, each["revision"], each["content"]) for each in told}
+    return there, {each["id"]: each["inFlight"] for each in told}
 
 
 def _deployed(config: Config, documents: list[Document]) -> list[Deployment]:
-    from hms_orch_cli.application.deploy import Deployment, deploy_append, plan
+    from hms_orch_cli.application.deploy import Deployment, deploy_append, plan, standing
     from hms_orch_cli.application.run_list import in_flight
     from hms_orch_cli.cli.remote import Remote, find_writer
     from hms_orch_cli.wiring import open_store
@@ -149,25 +169,21 @@ def _deployed(config: Config, documents: list[Document]) -> list[Deployment]:
     writer = find_writer(config)
     if isinstance(writer, Remote):
         return [Deployment.from_json(writer.post("/v1/definitions", each.content)) for each in documents]
+    deployments: list[Deployment] = []
+    batch: list[Append] = []
     with writer:
         store = open_store(config)
         try:
             going = in_flight(store)
-            plans = [
-                (each, *plan(store, each.saga.id, each.revision, each.content, going.get(each.saga.id, {})))
-                for each in documents
-            ]
-            _append(
-                store,
-                [
-                    deploy_append(each.saga.id, each.revision, each.content, standing.version, _now_ms())
-                    for each, deployment, standing in plans
-                    if deployment.change != "unchanged"
-                ],
-            )
+            for each in documents:
+                now, running = standing(store, each.saga.id), going.get(each.saga.id, {})
+                deployments.append(plan(now, each.saga.id, each.revision, each.content, running))
+                if now.revision != each.revision:
+                    batch.append(deploy_append(each.saga.id, each.revision, each.content, now.version, _now_ms()))
+            _append(store, batch)
         finally:
             store.close()
-    return [deployment for _, deployment, _ in plans]
+    return deployments
 
 
 def _append(store: EventStore, batch: list[Append]) -> None:

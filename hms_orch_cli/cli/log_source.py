@@ -39,6 +39,9 @@ class LogSource(Protocol):
     def locks(self) -> list[dict[str, Any]]:
         """Every lock with its holder and its line."""
 
+    def definition(self, saga: str, revision: str | None = None) -> dict[str, Any]:
+        """A definition as it holds, or an earlier revision of it: `{"id", "revision", "content"}`. Raises NotFound."""
+
     def explain(self, saga_id: str) -> dict[str, Any]:
         """Why a run does not move. Raises NotFound."""
 
@@ -103,6 +106,11 @@ class _StoredLog:
 
         return locks_json(self._reader)
 
+    def definition(self, saga: str, revision: str | None = None) -> dict[str, Any]:
+        from hms_orch_cli.application.deploy import definition_json
+
+        return definition_json(self._reader, saga, revision)
+
     def explain(self, saga_id: str) -> dict[str, Any]:
         from hms_orch_cli.application.explain import explain
 
@@ -161,6 +169,11 @@ class _ServersLog:
 
     def locks(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self._remote.get("/v1/locks")["locks"]
+        return found
+
+    def definition(self, saga: str, revision: str | None = None) -> dict[str, Any]:
+        query: dict[str, str | int] = {} if revision is None else {"revision": revision}
+        found: dict[str, Any] = self._remote.get(f"/v1/definitions/{quoted(saga)}", query)
         return found
 
     def explain(self, saga_id: str) -> dict[str, Any]:

@@ -23,6 +23,7 @@ VERBS = {
     "resume": Verb("Let a run, or a definition, go on.", "pause", "resume_app"),
     "redrive": Verb("Let runs that failed go on, or start anew.", "redrive"),
     "plan": Verb("The calls that an undo would make.", "plan"),
+    "graph": Verb("Draw a saga, or a run on it.", "graph"),
     "lock": Verb("Locks: who holds them, who stands in line.", "lock"),
     "replay": Verb("Rebuild what is derived from the log, or verify the log.", "replay"),
     "export": Verb("Print the log as lines of JSON.", "export"),

@@ -71,7 +71,7 @@ def create_app(
             route("/v1/locks", GET=questions.list_locks),
             route("/v1/locks/release", POST=questions.release),
             route("/v1/definitions", GET=definitions.list_definitions, POST=definitions.deploy),
-            route("/v1/definitions/{id}", DELETE=definitions.undeploy),
+            route("/v1/definitions/{id}", GET=definitions.one_definition, DELETE=definitions.undeploy),
             route("/v1/definitions/{id}/pause", POST=definitions.pause),
             route("/v1/definitions/{id}/resume", POST=definitions.resume),
             route("/v1/callbacks/{token}", POST=callbacks.take),

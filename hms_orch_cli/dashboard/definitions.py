@@ -31,6 +31,11 @@ async def list_definitions(office: Office, _request: Request) -> Response:
     return Json({"definitions": office.definitions()})
 
 
+async def one_definition(office: Office, request: Request) -> Response:
+    """One that holds; with `revision` any that ever held."""
+    return Json(office.definition(request.path_params["id"], request.query_params.get("revision")))
+
+
 async def deploy(office: Office, request: Request) -> Response:
     """Validates a definition and records it; the same content again changes nothing. 201 if the id was not deployed."""
     if (media := media_of(request)) not in MEDIA:

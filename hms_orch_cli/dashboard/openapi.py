@@ -97,7 +97,15 @@ def _paths() -> dict[str, Any]:
                 body={"application/yaml": {}, "application/json": {}},
             ),
         },
-        "/v1/definitions/{id}": {"delete": _operation("Undeploy a definition", {204: None}, path="id")},
+        "/v1/definitions/{id}": {
+            "get": _operation(
+                "What a definition says, as it holds or in an earlier revision",
+                {200: _record(id=_TEXT, revision=_TEXT, content=_OBJECT)},
+                path="id",
+                query={"revision": _TEXT},
+            ),
+            "delete": _operation("Undeploy a definition", {204: None}, path="id"),
+        },
         "/v1/definitions/{id}/pause": _wish("Let the events of a definition wait", _PAUSED),
         "/v1/definitions/{id}/resume": _wish("Let a definition meet the events that have waited", _PAUSED),
         "/v1/callbacks/{token}": {
@@ -328,7 +336,16 @@ _SCHEMAS: dict[str, Any] = {
         change={"enum": ["new", "changed", "unchanged"]},
         previous=_maybe("string"),
         changes={"type": "array", "items": _TEXT},
+        difference={"type": "array", "items": _ref("Change")},
         inFlight=_BY_REVISION,
+    ),
+    "Change": _record(
+        kind={"enum": ["added", "removed", "renamed", "moved", "changed", "rewritten"]},
+        steps={"type": "array", "items": _TEXT},
+        key=_maybe("string"),
+        before={},
+        after={},
+        sentence=_TEXT,
     ),
     "Callback": {
         "type": "object",

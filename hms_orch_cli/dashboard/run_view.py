@@ -11,20 +11,8 @@ from hms_orch_cli.application.overview import RunView
 from hms_orch_cli.dashboard.html import text
 from hms_orch_cli.ports import Event, RunRow
 from hms_orch_cli.saga.moment import rfc3339
+from hms_orch_cli.views.states import SIGNS
 
-MARKS: Final = {
-    "PENDING": "·",
-    "RUNNING": "▸",
-    "RETRYING": "↻",
-    "WAITING": "…",
-    "SUCCEEDED": "✓",
-    "FAILED": "✗",
-    "UNKNOWN": "?",
-    "SKIPPED": "–",
-    "COMPENSATING": "↩",
-    "COMPENSATED": "↩",
-    "STUCK": "!",
-}
 BACK: Final = '<p class="back"><a href="/">all runs</a></p>'
 DATA: Final = 4_000
 """Characters of an event's data that the page shows."""
@@ -106,7 +94,7 @@ def _mark(step: dict[str, Any]) -> str:
     title = f"{step['name']}: {state.lower()}"
     if step.get("summary"):
         title += f" · {step['summary']}"
-    sign, told = MARKS.get(state, "?"), text(title)
+    sign, told = SIGNS.get(state, "?"), text(title)
     return f'<span class="mark {_tone(state)}" role="img" aria-label="{told}" title="{told}">{sign}</span>'
 
 
@@ -114,7 +102,7 @@ def _step_line(step: dict[str, Any]) -> str:
     state, attempts = str(step["state"]), int(step["attempts"])
     tries = f"{attempts} attempts" if attempts > 1 else ""
     return (
-        f'<li><span class="mark {_tone(state)}" aria-hidden="true">{MARKS.get(state, "?")}</span>'
+        f'<li><span class="mark {_tone(state)}" aria-hidden="true">{SIGNS.get(state, "?")}</span>'
         f'<b>{text(str(step["name"]), 130)}</b><span class="how">{text(state.lower(), 40)}</span>'
         f"<span>{text(str(step.get('summary') or ''))}</span><small>{tries}</small></li>"
     )

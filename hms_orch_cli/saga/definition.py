@@ -64,6 +64,11 @@ class Request(NamedTuple):
         """Whether the file brings its own body, so that the particulars travel as HMS-* headers."""
         return self.body is not None
 
+    @property
+    def address(self) -> str:
+        """`service:/path` as a file writes it; the method before it if it is not POST."""
+        return f"{'' if self.method == 'POST' else f'{self.method} '}{self.service}:{self.path}"
+
 
 class Call(NamedTuple):
     """A request with its patience. `timeout_ms` is the total time of one attempt."""

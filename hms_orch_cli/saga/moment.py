@@ -26,3 +26,11 @@ def from_rfc3339(text: str) -> int:
     if moment.tzinfo is None:
         raise ValueError(f"no time zone in {text!r}")
     return int(moment.timestamp() * 1000 + 0.5)
+
+
+def span(ms: int) -> str:
+    """A span that somebody has chosen, exactly: 14 d, 90 s, 1500 ms."""
+    for unit, size in (("d", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1_000)):
+        if ms and ms % size == 0:
+            return f"{ms // size} {unit}"
+    return f"{ms} ms"

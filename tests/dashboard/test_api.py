@@ -72,7 +72,12 @@ async def test_a_definition_is_deployed_once_changed_and_taken_back(house: House
     first = told["revision"]
     assert (await post(saga()))[1]["change"] == "unchanged"
     status, told = await post(saga(condition="data.n > 5"))
-    assert (status, told["change"], told["previous"], told["changes"]) == (200, "changed", first, ["filter changed"])
+    assert (status, told["change"], told["previous"], told["changes"]) == (
+        200,
+        "changed",
+        first,
+        ["filter data.n >= 0 → data.n > 5"],
+    )
     (listed,) = (await house.client.get("/v1/definitions")).json()["definitions"]
     assert (listed["id"], listed["revision"]) == ("shop.order.v1", told["revision"])
     assert (await house.client.delete("/v1/definitions/shop.order.v1")).status_code == 204

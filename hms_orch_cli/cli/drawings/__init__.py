@@ -1,0 +1,1 @@
+"""Drawings of a graph: in a terminal, as Mermaid, as DOT."""
