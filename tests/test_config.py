@@ -61,6 +61,8 @@ class TestDefaults:
             event_bytes=1 << 20,
             hitl_webhook=None,
             secrets_folder=None,
+            log_format="text",
+            traces_url=None,
             url=None,
             token=None,
             environ={},
