@@ -72,12 +72,15 @@ class Works(NamedTuple):
 def assemble(config: Config, store: SqliteStore, observers: Sequence[Observer], public_url: str) -> Works:
     """Puts an orchestrator together over an open store, on the running event loop."""
     from hms_orch_cli.application.clock import SystemClock
+    from hms_orch_cli.application.instruments import Instruments
     from hms_orch_cli.application.office import Office
+    from hms_orch_cli.event_store.files import stored_bytes
     from hms_orch_cli.event_store.group_commit import GroupCommit
     from hms_orch_cli.orchestrator.orchestrator import Orchestrator
     from hms_orch_cli.orchestrator.requests import RequestWriter
     from hms_orch_cli.participant.address_book import AddressBook
     from hms_orch_cli.participant.http import HttpParticipants
+    from hms_orch_cli.participant.meter import Meter
     from hms_orch_cli.participant.plain_http import PlainHttp
     from hms_orch_cli.signing.callback import callback_token, read_callback
     from hms_orch_cli.signing.keys import KeyRing
@@ -97,11 +100,12 @@ def assemble(config: Config, store: SqliteStore, observers: Sequence[Observer], 
     cel = expressions()
     clock = SystemClock()
     journal = GroupCommit(store)
+    participants = Meter(HttpParticipants(AddressBook(config.services), signer, PlainHttp()))
     orchestrator = Orchestrator(
         journal,
         store,
         store,
-        HttpParticipants(AddressBook(config.services), signer, PlainHttp()),
+        participants,
         cel,
         clock,
         RequestWriter(lambda *named: f"{public_url}/v1/callbacks/{callback_token(secret, *named)}", config.secret),
@@ -120,7 +124,13 @@ def assemble(config: Config, store: SqliteStore, observers: Sequence[Observer], 
         read_callback=lambda token: read_callback(secret, token),
         check=lambda text: check_definition(text, config, cel),
         event_bytes=config.event_bytes,
-        append_seconds=lambda: (journal.seconds.BOUNDS, journal.seconds.buckets, journal.seconds.sum),
+        instruments=Instruments(
+            commits=journal.seconds,
+            calls=participants.seconds,
+            appends_waiting=lambda: journal.waiting,
+            store_bytes=lambda: stored_bytes(config.store_path),
+            webhook_failures=lambda: 0 if webhook is None else webhook.failures,
+        ),
     )
     if webhook is not None:
         orchestrator.on_question = webhook.wake

@@ -1,4 +1,5 @@
-"""/metrics: the totals of the log and what holds at this moment, read when asked, so that a restart forgets nothing.
+"""/metrics: the totals of the log and what holds at this moment, read when asked, so that a restart forgets nothing;
+beside them what the process measures of itself.
 
 No label ever holds a run's id; their values come from definitions and from the words of the machine.
 """
@@ -7,13 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import accumulate
+from typing import Any
 
 from prometheus_client import CollectorRegistry, ProcessCollector
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+    Metric,
+)
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
+from hms_orch_cli import __version__
+from hms_orch_cli.application.instruments import Instruments
 from hms_orch_cli.application.office import Gauges, Office
+from hms_orch_cli.views.histogram import Histogram
 from hms_orch_cli.views.states import STATES
 from hms_orch_cli.views.totals import DURATION_BOUNDS_MS
 
@@ -92,13 +103,23 @@ class _Office(Collector):
         )
         yield GaugeMetricFamily("saga_calls_in_flight", "Requests to participants under way.", gauges.calls_in_flight)
         yield from self._questions(gauges)
-        yield _append_seconds(self._office)
+        yield GaugeMetricFamily("saga_calls_waiting", "Calls that wait for a place among them.", gauges.calls_waiting)
+        yield GaugeMetricFamily("saga_calls_limit", "Places for calls.", gauges.calls_limit)
         yield GaugeMetricFamily(
             "saga_event_backlog", "Events in the log that have not met the definitions yet.", gauges.backlog
         )
+        yield CounterMetricFamily("saga_log_events", "Events in the log.", gauges.last_seq)
+        paused = GaugeMetricFamily("saga_definition_paused", "1 for a definition whose events wait.", labels=("saga",))
+        for saga in gauges.paused:
+            paused.add_metric((saga,), 1)
+        yield paused
         yield GaugeMetricFamily(
             "saga_ready", "1 if the orchestrator is ready for work.", float(not self._office.objection())
         )
+        yield CounterMetricFamily(
+            "saga_events_refused", "Events answered 429, as too much was on its way.", self._office.refused
+        )
+        yield from _of_this_process(self._office.instruments)
 
     def _questions(self, gauges: Gauges) -> Iterator[Metric]:
         """What people are asked, and what runs wait for one another."""
@@ -112,6 +133,9 @@ class _Office(Collector):
             "saga_hitl_oldest_seconds", "Age of the oldest open item.", gauges.oldest_item_ms / 1000
         )
         yield GaugeMetricFamily("saga_lock_line", "Runs that stand in line for a lock.", gauges.lock_waits)
+        yield GaugeMetricFamily(
+            "saga_lock_line_oldest_seconds", "Age of the oldest run in such a line.", gauges.oldest_in_line_ms / 1000
+        )
 
 
 def _histogram(name: str, text: str, labels: tuple[str, ...], counted: Mapping[str, list[int]]) -> Metric:
@@ -127,13 +151,32 @@ def _histogram(name: str, text: str, labels: tuple[str, ...], counted: Mapping[s
     return family
 
 
-def _append_seconds(office: Office) -> Metric:
-    """Of this process: how long a commit takes says more about the disk today than about the log."""
-    family = HistogramMetricFamily("saga_append_seconds", "Seconds that a commit to the event store takes.")
-    bounds, counts, total = office.append_seconds()
-    sums = list(accumulate(counts))
-    buckets = [(str(bound), float(count)) for bound, count in zip((*bounds, "+Inf"), sums, strict=True)]
-    family.add_metric((), buckets, total)
+def _of_this_process(instruments: Instruments) -> Iterator[Metric]:
+    """They begin anew at a start: what a disk, a network and a participant do is of today."""
+    yield _measured(
+        HistogramMetricFamily("saga_append_seconds", "Seconds that a commit to the event store takes."),
+        {(): instruments.commits},
+    )
+    yield _measured(
+        HistogramMetricFamily(
+            "saga_call_seconds", "Seconds that a request to a participant takes.", labels=("service", "answer")
+        ),
+        instruments.calls,
+    )
+    yield GaugeMetricFamily("saga_appends_waiting", "Appends on their way into the log.", instruments.appends_waiting())
+    yield GaugeMetricFamily("saga_store_bytes", "Bytes that the store takes on the disk.", instruments.store_bytes())
+    yield CounterMetricFamily(
+        "saga_webhook_failures", "Posts of the webhook that nobody took.", instruments.webhook_failures()
+    )
+    yield InfoMetricFamily("saga_build", "The version that runs.", {"version": __version__})
+
+
+def _measured(family: HistogramMetricFamily, measured: Mapping[Any, Histogram]) -> Metric:
+    """The family, of what is told by the values of its labels."""
+    for labels, histogram in sorted(measured.items()):
+        below = accumulate(histogram.buckets)
+        buckets = [(str(bound), float(count)) for bound, count in zip((*histogram.bounds, "+Inf"), below, strict=True)]
+        family.add_metric(labels, buckets, histogram.sum)
     return family
 
 
