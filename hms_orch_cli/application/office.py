@@ -51,8 +51,10 @@ class Gauges(NamedTuple):
     """runs that stand in line for a lock"""
     oldest_in_line_ms: int
     """age of the oldest run that stands in line for a lock, 0 if none does"""
+    deployed: Sequence[str]
+    """definitions that hold"""
     paused: Sequence[str]
-    """definitions whose events wait"""
+    """those whose events wait"""
     last_seq: int
 
 
@@ -238,6 +240,7 @@ class Office:
             oldest_item_ms=0 if oldest_item is None else max(now - oldest_item, 0),
             lock_waits=locks.in_line,
             oldest_in_line_ms=0 if in_line is None else max(now - in_line.started_at, 0),
+            deployed=sorted(self._orchestrator.definitions.current),
             paused=sorted(self._orchestrator.definitions.held_back),
             last_seq=self._reader.last_seq(),
         )

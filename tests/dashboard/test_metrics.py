@@ -7,7 +7,9 @@ import asyncio
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
+from hms_orch_cli.dashboard.metrics import COUNTERS, FAILURES, UNFINISHED
 from hms_orch_cli.ports import CallRequest, Clock
+from hms_orch_cli.saga.attention import DECISIONS
 from hms_orch_cli.saga.outcome import Answer, Wire
 from tests.dashboard.house import House, event, open_house, saga
 from tests.event_store.gate import Gate
@@ -143,11 +145,29 @@ async def test_what_runs_wait_for_is_told(house: House) -> None:
 
 async def test_a_definition_that_is_paused_is_told(house: House) -> None:
     await house.deploy()
-    assert not [key for key in await samples(house) if key[0] == "saga_definition_paused"]
+    await house.settle()
+    key = "saga_definition_paused", labels(saga="shop.order.v1")
+    assert (await samples(house))[key] == 0
     await house.client.post("/v1/definitions/shop.order.v1/pause", json={"note": "later"})
-    assert (await samples(house))["saga_definition_paused", labels(saga="shop.order.v1")] == 1
+    assert (await samples(house))[key] == 1
     await house.client.post("/v1/definitions/shop.order.v1/resume", json={})
-    assert not [key for key in await samples(house) if key[0] == "saga_definition_paused"]
+    assert (await samples(house))[key] == 0
+
+
+async def test_what_is_deployed_counts_from_zero(house: House) -> None:
+    """An alarm on a rise needs something to rise from."""
+    await house.deploy()
+    await house.settle()
+    found = await samples(house)
+    one = "shop.order.v1"
+    zeros = {
+        *((f"{name}_total", labels(saga=one)) for name in COUNTERS),
+        *(("saga_fail_total", labels(saga=one, outcome=outcome)) for outcome in FAILURES),
+        *(("saga_hitl_queued_total", labels(saga=one, kind=kind)) for kind in DECISIONS),
+        *(("saga_hitl_open", labels(saga=one, kind=kind)) for kind in DECISIONS),
+        *(("saga_in_flight", labels(saga=one, state=state)) for state in UNFINISHED),
+    }
+    assert {key: found.get(key) for key in zeros} == dict.fromkeys(zeros, 0)
 
 
 async def test_calls_and_the_places_for_them(house: House) -> None:
