@@ -23,6 +23,8 @@ from hms_orch_cli.saga.events import (
     Stuck,
 )
 from hms_orch_cli.saga.machine import begin
+from hms_orch_cli.saga.moment import from_rfc3339
+from tests.documents import document, marked
 
 from ..saga.facts import SAMPLES, SPARSE
 
@@ -96,3 +98,11 @@ def test_hostile_text_is_harmless_once_decoded_and_bounded() -> None:
 
 def test_intents_are_not_told() -> None:
     assert list(entries_of(RUN, [StepStarted(AT, "pay", 1, "k")])) == []
+
+
+def test_the_page_shows_a_line_as_it_is() -> None:
+    told = json.loads(marked(document("observability.md"), "example: json line"))
+    at = from_rfc3339(told["time"])
+    saga = saga_from({"id": told["saga"], "trigger": "t", "steps": [{"name": told["step"], "call": "a:/b"}]}, "r1")
+    fact = StepRetrying(at, told["step"], "call", 1, "unknown", "busy", at + 2_000, 503)
+    assert list(entries_of(begin(saga, told["sagaId"]), [fact])) == [told]

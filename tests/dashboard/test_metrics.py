@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 from prometheus_client.parser import text_string_to_metric_families
@@ -12,6 +13,7 @@ from hms_orch_cli.ports import CallRequest, Clock
 from hms_orch_cli.saga.attention import DECISIONS
 from hms_orch_cli.saga.outcome import Answer, Wire
 from tests.dashboard.house import House, event, open_house, saga
+from tests.documents import document, rows, section, words
 from tests.event_store.gate import Gate
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
@@ -205,6 +207,13 @@ async def test_events_that_are_refused_are_counted() -> None:
         found = await samples(house)
         assert (found["saga_log_events_total", ()], found["saga_appends_waiting", ()]) == (2, 0)
         assert found["saga_append_seconds_count", ()] >= 1
+
+
+async def test_the_page_names_every_metric(house: House) -> None:
+    text = (await house.client.get("/metrics")).text
+    known = set(re.findall(r"^# TYPE (\w+)", text, re.MULTILINE))
+    told = {words(row[0])[0]: row[1] for row in rows(section(document("observability.md"), "## Metrics"))}
+    assert set(told) == {name for name in known if not name.startswith("process_")}
 
 
 class Later:

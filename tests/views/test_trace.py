@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from random import Random
 
 import pytest
@@ -35,6 +36,7 @@ from hms_orch_cli.saga.events import (
 )
 from hms_orch_cli.saga.identity import attempt_span, span_id
 from hms_orch_cli.views.trace import MOST_MOMENTS, Span, Trace
+from tests.documents import ROOT, document, rows, section, words
 
 from ..saga.facts import AT, REF
 from ..saga.walks import Walk, random_saga
@@ -197,6 +199,13 @@ def test_a_clock_that_was_put_back_makes_no_negative_span() -> None:
 def test_a_run_that_is_none_has_no_span() -> None:
     trace = Trace(SAGA, "run-1")
     assert trace.add(Completed(AT, 0)) == []
+
+
+def test_the_page_names_every_attribute() -> None:
+    source = (ROOT / "hms_orch_cli/views/trace.py").read_text(encoding="utf-8")
+    known = set(re.findall(r'"((?:hms|cloudevents|peer|http)\.[a-z._]+)"', source))
+    told = rows(section(document("observability.md"), "## Traces"))
+    assert {word for row in told for word in words(row[0]) if word in known or "." in word} == known
 
 
 # -- any life of a run
