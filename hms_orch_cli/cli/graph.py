@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from hms_orch_cli.cli import output
+from hms_orch_cli.cli import offers, output
 from hms_orch_cli.cli.program import examples, new_app
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ def graph(
             metavar="FILE|DEFINITION|SAGA_ID",
             help="A saga file (- for stdin), the id of a deployed definition, or a run.",
             show_default=False,
+            autocompletion=offers.drawable,
         ),
     ],
     form: Annotated[Drawing, typer.Option("--format", help="text, or for other programs.")] = Drawing.TEXT,
@@ -100,14 +101,17 @@ def _of_file(config: Config, name: str) -> Iterator[Graph]:
     from hms_orch_cli.cli.validate import files
     from hms_orch_cli.errors import SagaFileError, UsageError
     from hms_orch_cli.sagafile.check import check
-    from hms_orch_cli.sagafile.report import as_text
+    from hms_orch_cli.sagafile.paths import is_test
+    from hms_orch_cli.sagafile.reports.text import as_text
     from hms_orch_cli.views.graph import graph_of
     from hms_orch_cli.wiring import expressions
 
     if name != "-" and Path(name).is_dir():
         raise UsageError(f"{name} is a folder", "name one of its files")
+    if is_test(name):
+        raise UsageError(f"{name} holds tests, no saga", "name the saga's own file")
     for file, data in files([name]):
-        checked = check(data, file, expressions(), services=config.services.keys())
+        checked = check(data, file, expressions(), services=config.services)
         if not checked.ok:
             output.text(as_text(checked.findings, checked.left_out), sys.stderr)
             raise SagaFileError(f"nothing was drawn, for errors in {file}", "correct what is named above")
