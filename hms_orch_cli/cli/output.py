@@ -119,6 +119,14 @@ def error(message: str, hint: str = "", **more: str) -> None:
     _said("error", "red", message, hint, more)
 
 
+def columns() -> int:
+    """How many characters a line may have: COLUMNS, else the width of the terminal, else as on paper."""
+    import shutil
+
+    wanted = terminal().columns
+    return wanted or (shutil.get_terminal_size((100, 24)).columns if is_terminal(sys.stdout) else 100)
+
+
 def table(columns: Sequence[str], rows: Sequence[Sequence[str | Styled]]) -> None:
     """Rows on stdout under the names of their columns: aligned text, on a terminal fitted to its width."""
     if coloured(sys.stdout):
