@@ -18,6 +18,6 @@ class _Printer(logging.Handler):
             # What spans lines is a traceback: the first line says what happened.
             message, _, trace = self.format(record).partition("\n")
             say = output.error if record.levelno >= logging.ERROR else output.warning
-            say(message, logger=record.name, **({"trace": trace} if trace else {}))
+            say(message, logger=record.name, trace=trace)
         except Exception:  # noqa: BLE001  # as every handler: what cannot be said must not end what it is about
             self.handleError(record)

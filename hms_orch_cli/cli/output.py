@@ -8,7 +8,7 @@ From `speak_json` on what goes to stderr is JSON, for programs that read the log
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple, TextIO
 
 from hms_orch_cli.config.environment import terminal
@@ -109,14 +109,14 @@ def note(*parts: str | Styled) -> None:
         _write(sys.stderr, _line(parts, coloured(sys.stderr)) + "\n")
 
 
-def warning(message: str, hint: str = "", **more: str) -> None:
-    """A warning on stderr, and its hint. `more` are members of the JSON object, where lines are such."""
-    _said("warning", "yellow", message, hint, more)
+def warning(message: str, hint: str = "", *, logger: str = "", trace: str = "") -> None:
+    """A warning on stderr, and its hint. `logger` says who speaks, where lines are JSON; `trace` is a traceback."""
+    _said("warning", "yellow", message, hint, logger, trace)
 
 
-def error(message: str, hint: str = "", **more: str) -> None:
-    """What went wrong on stderr, and its hint; `more` as for a warning."""
-    _said("error", "red", message, hint, more)
+def error(message: str, hint: str = "", *, logger: str = "", trace: str = "") -> None:
+    """What went wrong on stderr, and its hint; `logger` and `trace` as for a warning."""
+    _said("error", "red", message, hint, logger, trace)
 
 
 def columns() -> int:
@@ -167,13 +167,15 @@ def console(stream: TextIO) -> Any:
     )
 
 
-def _said(word: str, style: str, message: str, hint: str, more: Mapping[str, str]) -> None:
+def _said(word: str, style: str, message: str, hint: str, logger: str, trace: str) -> None:
     if _speaks_json:
-        _log(word, message, **({"hint": safe(hint)} if hint else {}), **more)
+        _log(word, message, hint=hint, logger=logger, trace=trace)
         return
     note(styled(f"{word}:", style), " ", message)
     if hint:
         note(styled("hint:", "cyan"), " ", hint)
+    if trace:
+        text(trace, sys.stderr)
 
 
 def _log(level: str, message: str, **more: str) -> None:
@@ -182,8 +184,8 @@ def _log(level: str, message: str, **more: str) -> None:
     from hms_orch_cli.saga.moment import rfc3339
 
     said = {"time": rfc3339(time_ns() // 1_000_000), "level": level, "message": safe(message)}
-    more = {name: "\n".join(map(safe, block.split("\n"))) for name, block in more.items()}
-    _write(sys.stderr, _json_line({**said, **more}))
+    told = {name: "\n".join(map(safe, block.split("\n"))) for name, block in more.items() if block}
+    _write(sys.stderr, _json_line({**said, **told}))
 
 
 def _json_line(value: Any) -> str:

@@ -46,6 +46,11 @@ def test_a_traceback_is_a_member_of_its_own(
     assert said["trace"].endswith("RuntimeError: a bug")
 
 
+def test_in_plain_text_a_traceback_follows_its_line(capsys: pytest.CaptureFixture[str]) -> None:
+    LOG.error("%s failed\n%s", "GET /", 'Traceback\n  File "a\x1b[2J"')
+    assert capsys.readouterr().err == 'error: GET / failed\nTraceback\n  File "a\\x1b[2J"\n'
+
+
 def test_what_cannot_be_said_ends_nothing(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logging, "raiseExceptions", False)
     LOG.warning("%d", "no number")

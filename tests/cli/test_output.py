@@ -175,6 +175,9 @@ class TestProgress:
         assert screen.text.rstrip("\n").endswith("\x1b[2K")
 
 
+LINES = r"a\x1b[2J\x1b]52;c;eA==\x07\x9b31m\u202eb\u200b\x0d" + "\n" + r"\x7f\ud800é漢"
+
+
 class TestJson:
     @pytest.fixture(autouse=True)
     def speaks_json(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -184,13 +187,13 @@ class TestJson:
     def test_every_line_of_stderr_is_an_object(self, capsys: pytest.CaptureFixture[str]) -> None:
         output.note(output.styled("up", "bold"), " ", HOSTILE)
         output.warning("slow", "wait", logger="x")
-        output.error(HOSTILE, HOSTILE)
+        output.error(HOSTILE, HOSTILE.replace("\n", ""), trace=HOSTILE)
         said = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
         assert [line.pop("time")[-1] for line in said] == ["Z"] * 3
         assert said == [
             {"level": "info", "message": f"up {SHOWN}"},
             {"level": "warning", "message": "slow", "hint": "wait", "logger": "x"},
-            {"level": "error", "message": SHOWN, "hint": SHOWN},
+            {"level": "error", "message": SHOWN, "hint": SHOWN.replace(r"\x0a", ""), "trace": LINES},
         ]
 
     def test_results_stay_as_they_are(self, capsys: pytest.CaptureFixture[str]) -> None:
