@@ -8,17 +8,20 @@ said once in a while.
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from asyncio import to_thread
 from collections.abc import Iterator, Sequence
+from time import monotonic
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 import orjson
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace import (
@@ -54,12 +57,22 @@ STOP_S: Final = 3.0
 MOST_TRACES: Final = 10_000
 """Runs whose open spans are kept; those beyond are folded from the log when they move."""
 
+SAID_EVERY_S: Final = 60.0
+"""Seconds between two lines about spans that could not be sent."""
+
 _KINDS: Final[dict[Kind, SpanKind]] = {
     "run": SpanKind.CONSUMER,
     "call": SpanKind.CLIENT,
     "announcement": SpanKind.PRODUCER,
     "wait": SpanKind.INTERNAL,
 }
+
+_CAUSES: Final = (
+    re.compile(r"\[Errno -?\d+\] ([^\"')]{1,200})"),
+    re.compile(r"Transient error (.{1,200}?) encountered"),
+    re.compile(r"code: (\d.{0,200})"),
+)
+"""What the exporter says of an attempt that failed, the innermost first."""
 
 _log = logging.getLogger(__name__)
 
@@ -72,7 +85,7 @@ class Traces:
         self._reader = reader
         self._traces: dict[str, Trace] = {}
         self._ids = _Ids()
-        self._exporter = OTLPSpanExporter(url if url.endswith(PATH) else url.rstrip("/") + PATH)
+        self._exporter = _Exporter(url if url.endswith(PATH) else url.rstrip("/") + PATH)
         self._provider = TracerProvider(
             sampler=ALWAYS_ON, resource=_resource(), shutdown_on_exit=False, id_generator=self._ids
         )
@@ -95,7 +108,7 @@ class Traces:
         ending.start()
         await to_thread(ending.join, STOP_S)
         if ending.is_alive():
-            self._exporter.shutdown()  # type: ignore[no-untyped-call]  # ends the pause before another attempt
+            self._exporter.shutdown()  # ends the pause before another attempt
 
     def _fold(self, run: Run, facts: Sequence[RunFact]) -> None:
         before = run.version - len(facts)
@@ -144,6 +157,54 @@ class Traces:
                 yield Link(_span_context(int(cause, 16), int(span_id("run"), 16)))
             elif (came_with := _came_with(event)) is not None:
                 yield Link(came_with)
+
+
+class _Exporter(SpanExporter):
+    """OpenTelemetry's exporter, with one line now and then about what it could not send, instead of several at each
+    attempt."""
+
+    def __init__(self, url: str) -> None:
+        self._exporter = OTLPSpanExporter(url)
+        self._host = urlsplit(url).hostname
+        logging.getLogger(OTLPSpanExporter.__module__).addFilter(_last_words)
+        self._dropped = 0
+        self._said_at = -SAID_EVERY_S
+        self._over = False
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """See `SpanExporter.export`; on the thread of the batches."""
+        result = self._exporter.export(spans)
+        if result is not SpanExportResult.SUCCESS:
+            self._dropped += len(spans)
+            if monotonic() - self._said_at >= SAID_EVERY_S:
+                _log.warning(
+                    "%d spans could not be sent to %s and are dropped: %s", self._dropped, self._host, _last_words.last
+                )
+                self._said_at, self._dropped = monotonic(), 0
+        return result
+
+    def shutdown(self) -> None:
+        """See `SpanExporter.shutdown`; a second time changes nothing."""
+        if not self._over:
+            self._over = True
+            self._exporter.shutdown()  # type: ignore[no-untyped-call]
+
+
+class _LastWords(logging.Filter):
+    """Keeps what was said last of an attempt that failed, and lets nothing through."""
+
+    last = "no answer in time"
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """See `logging.Filter.filter`."""
+        said = record.getMessage()
+        found = next(filter(None, (cause.search(said) for cause in _CAUSES)), None)
+        if found is not None:
+            self.last = found[1]
+        return False
+
+
+_last_words: Final = _LastWords()
 
 
 class _Ids(IdGenerator):
