@@ -12,6 +12,7 @@ import orjson
 from starlette.applications import Starlette
 
 from hms_orch_cli.application.clock import SystemClock
+from hms_orch_cli.application.instruments import Instruments
 from hms_orch_cli.application.office import Checked, Office
 from hms_orch_cli.dashboard.app import create_app
 from hms_orch_cli.errors import SagaFileError
@@ -20,6 +21,7 @@ from hms_orch_cli.event_store.memory import MemoryStore
 from hms_orch_cli.expressions import CelExpressions
 from hms_orch_cli.orchestrator.orchestrator import Orchestrator
 from hms_orch_cli.orchestrator.requests import RequestWriter
+from hms_orch_cli.participant.meter import Meter
 from hms_orch_cli.ports import CallRequest
 from hms_orch_cli.saga.outcome import Answer, Wire
 from hms_orch_cli.sagafile.check import check
@@ -123,9 +125,8 @@ async def open_house(
     writer = RequestWriter(
         lambda *named: f"http://localhost/v1/callbacks/{callback_token(SECRET, *named)}", lambda name: ""
     )
-    orchestrator = Orchestrator(
-        journal, store, store, participants, cel, clock, writer, [], calls=8, calls_per_service=8
-    )
+    meter = Meter(participants)
+    orchestrator = Orchestrator(journal, store, store, meter, cel, clock, writer, [], calls=8, calls_per_service=8)
 
     def checked(text: bytes) -> Checked:
         found = check(text, "definition", cel)
@@ -143,6 +144,7 @@ async def open_house(
         read_callback=lambda token: read_callback(SECRET, token),
         check=checked,
         event_bytes=EVENT_BYTES,
+        instruments=Instruments(journal.seconds, meter.seconds, lambda: journal.waiting),
     )
     app = create_app(office, host=host, tokens=tokens, public_url=public_url)
     orchestrator.start()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 from hms_orch_cli.ports import Service
@@ -33,6 +34,7 @@ def check_hosts(subject: Subject, services: Mapping[str, Service]) -> None:
             subject.note(catalogue.PLAIN_HTTP, message, fix, path, word=len(name))
 
 
+@lru_cache(maxsize=256)
 def is_private(url: str) -> bool:
     """Whether what goes to a URL cannot be read on the way: over TLS, or within one's own network."""
     from urllib.parse import urlsplit
