@@ -67,6 +67,8 @@ class Works(NamedTuple):
     office: Office
     webhook: Webhook | None
     traces: Traces | None
+    secret: bytes
+    """kept in the keys' folder: for what the server hands out and takes back"""
 
 
 def assemble(config: Config, store: SqliteStore, observers: Sequence[Observer], public_url: str) -> Works:
@@ -134,7 +136,7 @@ def assemble(config: Config, store: SqliteStore, observers: Sequence[Observer], 
     )
     if webhook is not None:
         orchestrator.on_question = webhook.wake
-    return Works(store, journal, orchestrator, office, webhook, traces)
+    return Works(store, journal, orchestrator, office, webhook, traces, secret)
 
 
 def _traces(url: str, reader: LogReader) -> Traces:

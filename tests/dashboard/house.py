@@ -14,6 +14,7 @@ from starlette.applications import Starlette
 from hms_orch_cli.application.clock import SystemClock
 from hms_orch_cli.application.instruments import Instruments
 from hms_orch_cli.application.office import Checked, Office
+from hms_orch_cli.config.tokens import Token
 from hms_orch_cli.dashboard.app import create_app
 from hms_orch_cli.errors import SagaFileError
 from hms_orch_cli.event_store.group_commit import GroupCommit
@@ -112,6 +113,7 @@ async def open_house(
     tokens: Sequence[str] = (),
     public_url: str | None = None,
     *,
+    named: Sequence[Token] = (),
     waiting: int = 32_768,
     store: Any = None,
     participants: Any = None,
@@ -146,7 +148,7 @@ async def open_house(
         event_bytes=EVENT_BYTES,
         instruments=Instruments(journal.seconds, meter.seconds, lambda: journal.waiting),
     )
-    app = create_app(office, host=host, tokens=tokens, public_url=public_url)
+    app = create_app(office, host=host, tokens=tokens, named_tokens=named, session_secret=SECRET, public_url=public_url)
     orchestrator.start()
     office.ready = True
     transport = httpx.ASGITransport(app)

@@ -196,7 +196,7 @@ async def test_the_keys_are_public(house: House) -> None:
     assert "max-age" in answer.headers["cache-control"]
 
 
-PAGES = ("/", "/runs/{id}", "/live", "/static/{name}")
+PAGES = ("/", "/runs/{id}", "/live", "/static/{name}", "/login", "/logout")
 """The page's own, which are no API."""
 
 
