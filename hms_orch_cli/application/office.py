@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from hms_orch_cli.application import deploy, overview, run_list
+from hms_orch_cli.application.exchanges import exchanges
 from hms_orch_cli.application.explain import explain
 from hms_orch_cli.application.items import item_json
 from hms_orch_cli.application.operations import Operations
@@ -21,6 +22,8 @@ from hms_orch_cli.orchestrator.orchestrator import Orchestrator
 from hms_orch_cli.ports import Clock, Event, Journal, NewEvent, RunRow
 from hms_orch_cli.saga.moment import from_rfc3339
 from hms_orch_cli.saga.outcome import Answer, Verdict, Wire
+from hms_orch_cli.saga.state import Run
+from hms_orch_cli.views.runs import items_of
 from hms_orch_cli.views.totals import Totals
 
 AppendSeconds = Callable[[], tuple[tuple[float, ...], list[int], float]]
@@ -118,6 +121,10 @@ class Office:
             for event, data in deploy.deployed(self._reader)
         ]
 
+    def saga_ids(self) -> list[str]:
+        """The definitions that events meet now, in order."""
+        return sorted(self._orchestrator.definitions.current)
+
     def definition(self, saga: str, revision: str | None) -> dict[str, Any]:
         """One that holds, or that held: see `deploy.definition_json`. Raises NotFound."""
         return deploy.definition_json(self._reader, saga, revision)
@@ -128,12 +135,21 @@ class Office:
         saga: str | None = None,
         states: Sequence[str] = (),
         event_seq: int | None = None,
+        text: str = "",
         before: str | None = None,
         limit: int = 100,
+        tail_limit: int | None = None,
     ) -> list[RunRow]:
-        """The run list, newest first."""
+        """The run list, newest first: see `run_list.list_runs`."""
         return run_list.list_runs(
-            self._reader, saga=saga, states=states, event_seq=event_seq, before=before, limit=limit
+            self._reader,
+            saga=saga,
+            states=states,
+            event_seq=event_seq,
+            text=text,
+            before=before,
+            limit=limit,
+            tail_limit=tail_limit,
         )
 
     def is_dispatched(self, seq: int) -> bool:
@@ -153,6 +169,10 @@ class Office:
     def last_seq(self) -> int:
         """The last position of the log."""
         return self._reader.last_seq()
+
+    def folded_to(self) -> int:
+        """The position that the run list is written to."""
+        return self._reader.folded_to()
 
     def append_seconds(self) -> tuple[tuple[float, ...], list[int], float]:
         """See `AppendSeconds`."""
@@ -189,6 +209,15 @@ class Office:
         """The open items, the oldest first."""
         return overview.items_json(self._reader)
 
+    def items_of(self, run: Run) -> list[dict[str, Any]]:
+        """The open items of one run."""
+        return items_of(run)
+
+    def open_items(self) -> int:
+        """How many items are open."""
+        counts = self._orchestrator.projection.totals.counts
+        return sum(counts.get("hitl_queued", {}).values()) - sum(counts.get("hitl_settled", {}).values())
+
     def item(self, item: str) -> dict[str, Any]:
         """One item, and what became of it. Raises NotFound."""
         return item_json(self._reader, item)
@@ -204,6 +233,10 @@ class Office:
     def plan(self, saga_id: str, fail_at: str | None) -> list[dict[str, Any]]:
         """The calls that an undo would make. Raises NotFound, NotAllowed."""
         return plan_undo(self._orchestrator.run(saga_id), fail_at, self.clock.now_ms())
+
+    def exchanges(self, saga_id: str) -> list[dict[str, Any]]:
+        """What was sent for a run, and what was kept of the answers. Raises NotFound."""
+        return exchanges(self._orchestrator.run(saga_id))
 
     def jwks(self) -> dict[str, Any]:
         """The public keys that verify the tokens of calls."""

@@ -18,13 +18,14 @@ from hms_orch_cli.dashboard import (
     incoming_events,
     operations,
     outgoing_events,
-    page,
     questions,
     runs,
     steering,
 )
 from hms_orch_cli.dashboard.access import Access
 from hms_orch_cli.dashboard.headers import SafeHeaders
+from hms_orch_cli.dashboard.pages import PAGES
+from hms_orch_cli.dashboard.pages.live import live as live_stream
 from hms_orch_cli.dashboard.problems import Bugs, on_error, on_http_error
 from hms_orch_cli.dashboard.streams import Streams
 from hms_orch_cli.errors import HmsError
@@ -51,7 +52,7 @@ def create_app(
         return await outgoing_events.read(office, streams, request)
 
     async def live(office: Office, request: Request) -> Response:
-        return await page.live(office, streams, request)
+        return await live_stream(office, streams, request)
 
     app = Starlette(
         routes=[
@@ -80,10 +81,8 @@ def create_app(
             route("/metrics", GET=operations.metrics),
             route("/.well-known/jwks.json", GET=operations.jwks),
             route("/openapi.json", GET=operations.openapi),
-            route("/", GET=page.run_list),
-            route("/runs/{id}", GET=page.one_run),
             route("/live", GET=live),
-            route("/static/{name}", GET=page.static),
+            *(route(path, GET=handler) for path, handler in PAGES.items()),
         ],
         middleware=[
             Middleware(SafeHeaders),

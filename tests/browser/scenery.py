@@ -1,0 +1,146 @@
+"""A day at the office, for a browser to look at: runs in every state, told by hand, over a store in memory.
+
+    python -m tests.browser.scenery [PORT]
+
+serves it until it is interrupted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+from zlib import crc32
+
+import orjson
+
+from hms_orch_cli.dashboard.serve import Server, bind
+from hms_orch_cli.ports import CallRequest
+from hms_orch_cli.saga.outcome import Answer, Wire
+from tests.dashboard.house import House, open_house
+
+SAGAS: Final = Path(__file__).parents[2] / "sagas"
+NEVER: Final = 86_400.0
+"""Seconds of a call whose answer nobody lives to see."""
+
+SAYS: Final[Mapping[str, Any]] = {
+    "/recalc": {"message": "117 956 payments updated", "count": 117_956},
+    "/broadcast": {"message": "2 001 445 e-mails queued"},
+    "/snapshot": {"message": "snapshot #834 saved", "snapshot": 834},
+    "/reservations": {"reservationId": "R-20931", "message": "7 400 reserved"},
+    "/assessments": {"claimId": "C-4471", "instalments": 6},
+    "/rent-allowances/recalc": {"amount": 312.5, "message": "312.50 a month from December"},
+    "/moves": {"message": "informed"},
+    "/addresses": {"message": "Lindenallee 4, 20457 Harbour"},
+    "/pensions/recalc": {"message": "88 210 pensions recalculated"},
+}
+
+BROKEN: Final = """
+id: shop.label.v1
+trigger: label.wanted
+steps:
+  - name: print_label
+    call: print-svc:/labels
+    compensate: print-svc:/labels/void
+  - name: hand_over
+    call: van-svc:/pickups
+retry: {attempts: 2, backoffMs: 20}
+"""
+
+Told = int | str | tuple[int, str]
+"""A status, a status with the participant's own words, or `lost` (no answer) and `slow` (none ever)."""
+
+
+class Cast:
+    """Participants that play what is written for an event: by path, one line for each attempt, the last repeats."""
+
+    def __init__(self, pace_s: float = 0.0) -> None:
+        self.plays: dict[str, dict[str, Sequence[Told]]] = {}
+        self._pace_s = pace_s
+        self._times: dict[tuple[str, str], int] = {}
+
+    async def call(self, request: CallRequest) -> Answer:
+        """The line for this attempt, after a while of acting."""
+        envelope = orjson.loads(request.body or b"{}")
+        event = envelope.get("event", {}).get("id", "") if isinstance(envelope, dict) else ""
+        lines = self.plays.get(event, {}).get(request.path, (200,))
+        time = self._times.get((request.key, request.path), 0)
+        self._times[request.key, request.path] = time + 1
+        line = lines[min(time, len(lines) - 1)]
+        await asyncio.sleep(self._pace_s * (1 + crc32(request.key.encode()) % 9))
+        if line == "slow":
+            await asyncio.sleep(NEVER)
+        if line == "lost":
+            return Answer(Wire.LOST, reason="the connection broke after the request was sent")
+        if isinstance(line, tuple):
+            return Answer(Wire.ANSWERED, line[0], reason=line[1])
+        return Answer(Wire.ANSWERED, int(line), SAYS.get(request.path, {"message": "done"}))
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+
+@asynccontextmanager
+async def stage(port: int = 0, pace_s: float = 0.02) -> AsyncIterator[tuple[House, Cast, Server]]:
+    """A house on a real port of the loopback, with the definitions of `sagas/` and nothing that has run."""
+    cast = Cast(pace_s)
+    async with open_house(participants=cast) as house:
+        server = bind("127.0.0.1", port)
+        await server.start(house.app)
+        try:
+            for path in sorted(SAGAS.glob("*.yaml")):
+                if not path.name.endswith(".test.yaml"):
+                    await house.deploy(path.read_text(encoding="utf-8"))
+            await house.deploy(BROKEN)
+            yield house, cast, server
+        finally:
+            await server.stop()
+
+
+async def play(house: House, cast: Cast) -> None:
+    """Runs in every state."""
+    number = 0
+
+    async def happen(kind: str, data: Any, lines: Mapping[str, Sequence[Told]] | None = None) -> None:
+        nonlocal number
+        number += 1
+        event = {"specversion": "1.0", "id": f"{kind.split('.')[0]}-{4_400 + number}", "source": "case-office"}
+        cast.plays[event["id"]] = dict(lines or {})
+        await house.publish({**event, "type": kind, "data": data})
+        await asyncio.sleep(0.05)
+
+    policy = {"policyId": "dol.unemployment.v3", "validFrom": "2026-12-01", "percent": 4.2}
+    moved = {"householdId": "H-7731", "children": 2, "address": "Lindenallee 4"}
+    for _ in range(3):
+        await happen("policy.changed", policy)
+    await happen("label.wanted", {"parcel": "P-1"}, {"/pickups": [(409, "the van has left")],
+                 "/labels/void": [(403, "labels of yesterday cannot be voided")]})  # fmt: skip
+    await happen("household.moved", moved)
+    await happen("policy.changed", policy, {"/broadcast": [(422, "the mail gateway is closed for maintenance")]})
+    await happen("household.moved", moved, {"/files/transfer": [(409, "the file is on somebody's desk")]})
+    await happen("policy.changed", policy, {"/recalc": [503, 200]})
+    await happen("claim.granted", {"personId": "p-17", "office": "north", "amount": 640, "validFrom": "2026-12-01"},
+                 {"/decisions": ["slow"]})  # fmt: skip
+    await happen("claim.corrected", {"personId": "p-17", "office": "north", "amount": 655, "validFrom": "2026-12-01"})
+    await happen("backpayment.requested", {"personId": "p-20", "amount": 7_400})
+    await happen("overpayment.found", {"personId": "p-31", "amount": 1_250})
+    await happen("pension.adjusted", {"year": 2027}, {"/jobs": [(422, "paper tray 4 is empty")]})
+    await happen("care.level.raised", {"personId": "p-40", "level": 3}, {"/notices": [(422, "policy is unknown")]})
+    await happen("policy.changed", policy, {"/snapshot": [(503, "the archive is being moved"), "slow"]})
+    await happen("policy.changed", policy, {"/broadcast": ["slow"]})
+    await happen("backpayment.requested", {"personId": "p-22", "amount": 980})
+    await asyncio.sleep(1)
+
+
+async def _serve(port: int) -> None:
+    async with stage(port) as (house, cast, server):
+        await play(house, cast)
+        sys.stderr.write(f"{server.shown_url}\n")
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve(int(sys.argv[1]) if len(sys.argv) > 1 else 7_700))
