@@ -11,6 +11,7 @@ _DANGEROUS: Final = re.compile(
     "\u00ad\u180e\u200b-\u200d\u2060-\u2065\ufeff\ufff9-\ufffb"  # soft hyphen, zero width, invisible
     "\u061c\u200e\u200f\u202a-\u202e\u2066-\u206f"  # bidi: letters in another order than they are read
     "\u2028\u2029"  # separators that some programs take for a new line
+    "\ufffe\uffff"  # no characters, and nothing that XML can carry
     "\ud800-\udfff"  # halves of a surrogate pair, which cannot be written out
     "\U000e0000-\U000e0fff"  # tags: an invisible alphabet
     "]"

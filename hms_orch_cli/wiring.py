@@ -135,7 +135,7 @@ def check_definition(text: bytes, config: Config, cel: Expressions) -> Checked:
     from hms_orch_cli.application.office import Checked
     from hms_orch_cli.sagafile.check import check
 
-    checked = check(text, "definition", cel, services=set(config.services))
+    checked = check(text, "definition", cel, services=config.services)
     errors = tuple(finding for finding in checked.findings if finding.severity == "error")
     if errors or len(checked.documents) != 1:
         said = errors[0].message if errors else f"{len(checked.documents)} definitions in one body"

@@ -4,6 +4,17 @@ from __future__ import annotations
 
 import pytest
 
+from tests.junit_schema import JUnitSchema, NotToBeHad, junit_schema_from
+
+
+@pytest.fixture(scope="session")
+def junit_schema(pytestconfig: pytest.Config) -> JUnitSchema:
+    """Checks a JUnit report against the schema of Jenkins; skips where that cannot be had."""
+    try:
+        return junit_schema_from(pytestconfig.cache.mkdir("junit-schema"))
+    except NotToBeHad as reason:
+        pytest.skip(str(reason))
+
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Says at how many points the crash proof has killed the orchestrator."""

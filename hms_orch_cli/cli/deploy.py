@@ -103,11 +103,11 @@ def _documents(config: Config, paths: list[str], strict: bool) -> Iterator[Docum
     from hms_orch_cli.cli.validate import files
     from hms_orch_cli.errors import SagaFileError
     from hms_orch_cli.sagafile.project import check_files
-    from hms_orch_cli.sagafile.report import as_text
+    from hms_orch_cli.sagafile.reports.text import as_text
     from hms_orch_cli.wiring import expressions
 
-    found = list(files(paths))
-    results = check_files(found, expressions(), services=config.services.keys(), strict=strict)
+    found = list(files(paths, tests=False))
+    results = check_files(found, expressions(), services=config.services, strict=strict)
     checked = [(name, each) for (name, _), each in zip(found, results, strict=True)]
     for _, each in checked:
         if said := as_text(each.findings, each.left_out):

@@ -100,14 +100,14 @@ def _of_file(config: Config, name: str) -> Iterator[Graph]:
     from hms_orch_cli.cli.validate import files
     from hms_orch_cli.errors import SagaFileError, UsageError
     from hms_orch_cli.sagafile.check import check
-    from hms_orch_cli.sagafile.report import as_text
+    from hms_orch_cli.sagafile.reports.text import as_text
     from hms_orch_cli.views.graph import graph_of
     from hms_orch_cli.wiring import expressions
 
     if name != "-" and Path(name).is_dir():
         raise UsageError(f"{name} is a folder", "name one of its files")
     for file, data in files([name]):
-        checked = check(data, file, expressions(), services=config.services.keys())
+        checked = check(data, file, expressions(), services=config.services)
         if not checked.ok:
             output.text(as_text(checked.findings, checked.left_out), sys.stderr)
             raise SagaFileError(f"nothing was drawn, for errors in {file}", "correct what is named above")

@@ -8,19 +8,29 @@ limits; an activation keeps what it converted, so one is made for each evaluatio
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from hms_orch_cli.errors import ExpressionError
 from hms_orch_cli.expressions.lexer import Members, secret_names, uses
 from hms_orch_cli.expressions.messages import compile_error, runtime_error
+from hms_orch_cli.expressions.reads import reads
 from hms_orch_cli.expressions.template import CelTemplate, split
 from hms_orch_cli.expressions.values import frame, to_json
+from hms_orch_cli.ports import CelType, Inserted, Read
 
 if TYPE_CHECKING:
     from cel_expr_python import cel
 
+    from hms_orch_cli.expressions.types import Known
+
 MAX_EXPRESSION = 4096
 """Characters of one expression."""
+
+REMEMBERED = 512
+"""Short expressions that are compiled once: many sagas say the same, `data.policyId` first of all."""
+SHORT = 200
+"""Characters of a short expression."""
 
 _ANY = ("data", "response")
 """Names that may hold any JSON value; the others hold maps with texts as keys."""
@@ -30,14 +40,18 @@ _MAPS = ("event", "context", "saga", "secret")
 class CelExpression:
     """A compiled expression; `needs` is what its evaluation has to be given."""
 
-    __slots__ = ("_boolean", "_env", "_program", "needs", "secrets")
-
     def __init__(self, program: cel.Expression, env: cel.Env, text: str, names: frozenset[str], boolean: bool) -> None:
         self._program = program
         self._env = env
+        self._text = text
+        self._names = names
         self._boolean = boolean
-        self.needs: Mapping[str, Members] = uses(text, names)
-        self.secrets = secret_names(text) if "secret" in self.needs else frozenset[str]()
+        self.secrets = secret_names(text) if "secret" in names and "secret" in text else frozenset[str]()
+
+    @cached_property
+    def needs(self) -> Mapping[str, Members]:
+        """Worked out when it is asked for, since a check alone never does."""
+        return uses(self._text, self._names)
 
     def evaluate(self, names: Mapping[str, Any]) -> Any:
         """The value as plain JSON values. Raises ExpressionError."""
@@ -69,9 +83,22 @@ class CelExpressions:
 
     def __init__(self) -> None:
         self._environments: dict[frozenset[str], cel.Env] = {}
+        self._typed: dict[frozenset[str], cel.Env] = {}
+        self._compiled: dict[tuple[str, tuple[str, ...], bool], CelExpression] = {}
 
     def compile(self, text: str, names: Sequence[str], *, boolean: bool = False) -> CelExpression:
         """Compiles `text`. Raises ExpressionError with the place, as a character of `text` counted from 1."""
+        key = (text, tuple(names), boolean)
+        known = self._compiled.get(key)
+        if known is None:
+            known = self._compile(text, names, boolean)
+            if len(text) <= SHORT:
+                if len(self._compiled) >= REMEMBERED:
+                    self._compiled.clear()
+                self._compiled[key] = known
+        return known
+
+    def _compile(self, text: str, names: Sequence[str], boolean: bool) -> CelExpression:
         if len(text) > MAX_EXPRESSION:
             raise ExpressionError(f"an expression may have {MAX_EXPRESSION} characters, this one has {len(text)}")
         allowed = frozenset(names)
@@ -105,12 +132,45 @@ class CelExpressions:
                 raise
         return CelTemplate(tuple(parts))
 
+    def inserted(self, text: str) -> Sequence[Inserted]:
+        """The CEL of each `${…}` in `text`; none where one is not closed."""
+        try:
+            return [part for part in split(text, MAX_EXPRESSION) if not isinstance(part, str)]
+        except ExpressionError:
+            return ()
+
+    def reads(self, text: str) -> Sequence[Read]:
+        """What an expression reads, in the order of the text, whether it compiles or not."""
+        return reads(text[:MAX_EXPRESSION])
+
+    def type_of(self, text: str, names: Sequence[str], known: Known, *, boolean: bool = False) -> CelType:
+        """What an expression yields if the paths in `known` are of these types; any if it does not compile without
+        them. Raises ExpressionError with the place where they do not go together."""
+        from hms_orch_cli.expressions.types import is_certain, json_type, stand_ins, with_stand_ins
+
+        allowed = frozenset(names)
+        env = self._typed.get(allowed)
+        if env is None:
+            env = self._typed[allowed] = self._new_environment(allowed, stand_ins())
+        try:
+            kind = json_type(env.compile(with_stand_ins(text, known)).return_type())
+        except RuntimeError as error:
+            if is_certain(str(error)):
+                raise compile_error(str(error), text, names) from None
+            return "any"
+        if boolean and kind not in ("bool", "any"):
+            raise ExpressionError(f"must be true or false, but is of type {kind}", column=1)
+        return kind
+
     def _environment(self, names: frozenset[str]) -> cel.Env:
         env = self._environments.get(names)
         if env is None:
-            from cel_expr_python import cel
-
-            types = dict.fromkeys(_ANY, cel.Type.DYN)
-            types.update(dict.fromkeys(_MAPS, cel.Type.Map(cel.Type.STRING, cel.Type.DYN)))
-            env = self._environments[names] = cel.NewEnv(variables={name: types[name] for name in names})
+            env = self._environments[names] = self._new_environment(names, {})
         return env
+
+    def _new_environment(self, names: frozenset[str], more: Mapping[str, cel.Type]) -> cel.Env:
+        from cel_expr_python import cel
+
+        types = dict.fromkeys(_ANY, cel.Type.DYN)
+        types.update(dict.fromkeys(_MAPS, cel.Type.Map(cel.Type.STRING, cel.Type.DYN)))
+        return cel.NewEnv(variables={**{name: types[name] for name in names}, **more})

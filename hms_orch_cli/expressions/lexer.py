@@ -67,7 +67,7 @@ def uses(text: str, names: frozenset[str]) -> Mapping[str, Members]:
     found: dict[str, Members] = {}
     stream = list(tokens(text))
     for index, token in enumerate(stream):
-        if token.kind != "name" or token.text not in names or _is_selected(stream, index):
+        if token.kind != "name" or token.text not in names or is_selected(stream, index):
             continue
         member = _member(stream, index)
         before = found.get(token.text, frozenset())
@@ -86,7 +86,7 @@ def secret_names(text: str) -> frozenset[str]:
     return members
 
 
-def _is_selected(stream: list[Token], index: int) -> bool:
+def is_selected(stream: list[Token], index: int) -> bool:
     """Whether the name at `index` is a member (`x.name`) and no name of its own (`name`, `.name`)."""
     if index < 2 or stream[index - 1].text != ".":
         return False
@@ -99,8 +99,13 @@ def _member(stream: list[Token], index: int) -> str | None:
     following = [token.text for token in stream[index + 1 : index + 4]]
     if len(following) >= 2 and following[0] == "." and stream[index + 2].kind == "name":
         return None if following[2:] == ["("] else following[1]
-    if len(following) == 3 and following[0] == "[" and following[2] == "]" and stream[index + 2].kind == "string":
-        literal = following[1]
-        plain = literal[0] in "\"'" and "\\" not in literal and not literal.startswith(('"""', "'''"))
-        return literal[1:-1] if plain else None
+    if len(following) == 3 and following[0] == "[" and following[2] == "]":
+        return plain_literal(stream[index + 2])
     return None
+
+
+def plain_literal(token: Token) -> str | None:
+    """What a string says that holds no escapes; None for any other token."""
+    text = token.text
+    plain = text[0] in "\"'" and "\\" not in text and not text.startswith(('"""', "'''"))
+    return text[1:-1] if plain and token.kind == "string" else None

@@ -20,7 +20,10 @@ FUNCTIONS = (
 
 _COMPLAINT = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): (.*)")
 _UNDECLARED = re.compile(r"undeclared reference to '([^']*)'")
-_OVERLOAD = re.compile(r"found no matching overload for '([^']*)' applied to '\((.*)\)'")
+OVERLOAD = re.compile(r"found no matching overload for '([^']*)' applied to '\((.*)\)'")
+"""The checker's complaint that an operator or a function does not take these types."""
+
+_NO_MEMBERS = re.compile(r"expression of type '(\w+).*' cannot be the operand of a select operation")
 _UNEXPECTED = re.compile(
     r"(?:mismatched|extraneous) input '(.*?)' expecting"
     r"|no viable alternative at input '(.*)'"
@@ -51,8 +54,11 @@ def compile_error(said: str, text: str, names: Sequence[str]) -> ExpressionError
     place = sum(len(part) + 1 for part in text.split("\n")[: line - 1]) + column if line > 0 else 0
     if undeclared := _UNDECLARED.search(complaint):
         return _unknown(undeclared[1], place, text, names)
-    if overload := _OVERLOAD.search(complaint):
-        return ExpressionError(_line(f"{_operator(overload[1])} cannot be used on ({overload[2]})"), column=place)
+    if overload := OVERLOAD.search(complaint):
+        types = overload[2].replace("google.protobuf.", "").lower()
+        return ExpressionError(_line(f"{_operator(overload[1])} cannot be used on ({types})"), column=place)
+    if single := _NO_MEMBERS.search(complaint):
+        return ExpressionError(f"a member is read from a value of type {single[1]}, which has none", column=place)
     if unexpected := _UNEXPECTED.search(complaint):
         return _misplaced((unexpected[1] or unexpected[2] or unexpected[3] or "").strip(), place)
     return ExpressionError(_line(complaint.removeprefix("Syntax error: ")), column=place)

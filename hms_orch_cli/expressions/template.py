@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple, Protocol
+from functools import cached_property
+from typing import Any, Protocol
 
 from hms_orch_cli.errors import ExpressionError
 from hms_orch_cli.expressions.lexer import Members, closing_brace
 from hms_orch_cli.expressions.values import to_text
-
-
-class Inserted(NamedTuple):
-    """The CEL of one `${…}`; it begins at the character `start` (from 0) of the text."""
-
-    text: str
-    start: int
+from hms_orch_cli.ports import Inserted
 
 
 class Part(Protocol):
     """A compiled expression, as a template needs it."""
 
-    needs: Mapping[str, Members]
     secrets: frozenset[str]
+
+    @property
+    def needs(self) -> Mapping[str, Members]:
+        """What its evaluation has to be given."""
 
     def activation(self, needs: Mapping[str, Members], names: Mapping[str, Any]) -> Any:
         """What an evaluation is given."""
@@ -40,9 +38,12 @@ class CelTemplate:
     def __init__(self, parts: tuple[str | Part, ...]) -> None:
         self._parts = parts
         self._inserted = [part for part in parts if not isinstance(part, str)]
-        self._needs = _together(part.needs for part in self._inserted)
         self._alone = self._inserted[0] if len(parts) == 1 and self._inserted else None
         self.secrets = frozenset[str]().union(*(part.secrets for part in self._inserted))
+
+    @cached_property
+    def _needs(self) -> Mapping[str, Members]:
+        return _together(part.needs for part in self._inserted)
 
     def render(self, names: Mapping[str, Any], encode: Callable[[str], str] | None = None) -> Any:
         """The filled-in value; `encode` is applied to the text of each inserted part. Raises ExpressionError."""

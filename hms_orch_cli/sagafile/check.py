@@ -2,24 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
 from typing import Any, Final
 
-from hms_orch_cli.ports import Expressions
+from hms_orch_cli.ports import Expressions, Service
 from hms_orch_cli.saga.definition import Saga, saga_from
 from hms_orch_cli.sagafile import catalogue
 from hms_orch_cli.sagafile.findings import FIRST, Finding
+from hms_orch_cli.sagafile.lint import lint
+from hms_orch_cli.sagafile.lint.secrets import check_tokens
+from hms_orch_cli.sagafile.outline import Outline, outline_of
 from hms_orch_cli.sagafile.reader import Tree, read
 from hms_orch_cli.sagafile.rules import check_rules
 from hms_orch_cli.sagafile.schema import check_schema, shown
 from hms_orch_cli.sagafile.source import Source
+from hms_orch_cli.sagafile.suppression import Comment, Silenced, comments_of, silence
 from hms_orch_cli.sagafile.waits import check_waits
 
 MAX_FINDINGS: Final = 100
 """Findings of one file; a file with more is broken in another way than they tell."""
+
+HALF_READ: Final = frozenset((catalogue.SYNTAX.id, catalogue.ENCODING.id, catalogue.TOO_MUCH.id))
+"""Rules that may end the reading of a file."""
+
+_IN_THE_WAY: Final = frozenset(
+    rule.id
+    for rule in (
+        *(catalogue.ENCODING, catalogue.TOO_MUCH, catalogue.DUPLICATE_KEY, catalogue.NOT_PLAIN, catalogue.BAD_NUMBER),
+        *(catalogue.NO_SAGA, catalogue.UNKNOWN_KEY, catalogue.MISSING_KEY, catalogue.WRONG_TYPE, catalogue.WRONG_VALUE),
+        *(catalogue.OUT_OF_RANGE, catalogue.BAD_FORM, catalogue.STEP_KIND, catalogue.NAME_TAKEN),
+        *(catalogue.ADDRESS, catalogue.ADDRESS_LITERAL),
+    )
+)
+"""With one of these the file does not say what it means: advice would be about something else."""
 
 
 @dataclass(frozen=True)
@@ -41,11 +59,16 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A file's sagas, only those without an error, and its findings: errors first, then by place. `left_out` counts
-    the findings beyond the first hundred."""
+    """What was found out about a file.
 
+    `documents` are its sagas, only those without an error; `findings` its mistakes, errors first, then by place;
+    `silenced` those that comments in the file silence. `left_out` counts the findings beyond the first hundred.
+    """
+
+    file: str
     documents: tuple[Document, ...]
     findings: tuple[Finding, ...]
+    silenced: tuple[Silenced, ...] = ()
     left_out: int = 0
 
     @property
@@ -54,33 +77,81 @@ class Checked:
         return not _has_error(self.findings)
 
 
-def check(
-    text: bytes, file: str, expressions: Expressions, *, services: Collection[str] | None = None, strict: bool = False
-) -> Checked:
-    """Everything that is right and wrong with a saga file.
+@dataclass(slots=True)
+class Examined:
+    """A file that was looked at by itself; its findings are not judged yet, and more are added to its source.
 
-    `file` is its name in the findings. `services` are the names of the address book; None leaves unknown services
-    alone. `strict` turns warnings into errors. Never raises for what a file may hold.
+    `documents` are its sagas without an error, each with the warnings about it; `outlines` what each saga that says
+    what it means is to other sagas; `comments` those that silence something.
     """
-    source = Source(text, file, strict=strict)
-    documents: list[Document] = []
+
+    source: Source
+    documents: list[tuple[Document, list[Finding]]] = field(default_factory=list)
+    outlines: list[Outline] = field(default_factory=list)
+    comments: list[Comment] = field(default_factory=list)
+
+
+def check(
+    text: bytes,
+    file: str,
+    expressions: Expressions,
+    *,
+    services: Mapping[str, Service] | None = None,
+    strict: bool = False,
+    rules: Container[str] = catalogue.RULES,
+) -> Checked:
+    """Everything that is right and wrong with a saga file, seen alone.
+
+    `file` is its name in the findings. `services` is the address book; None leaves unknown services alone. `strict`
+    turns warnings into errors. `rules` are the ids of those that count. Never raises for what a file may hold.
+    """
+    return judge(examine(text, file, expressions, services=services), strict=strict, rules=rules)
+
+
+def examine(text: bytes, file: str, expressions: Expressions, *, services: Mapping[str, Service] | None) -> Examined:
+    """The first part of `check`: what the file holds, and what the rules say that look at one file."""
+    source = Source(text, file)
+    examined = Examined(source)
+    trees: list[Tree] = []
     ids: set[str] = set()
-    seen = known = 0
+    known = 0
     for tree in read(source):
         if tree.value is None and len(source.findings) == known:
             # `---` with nothing behind it.
             continue
-        seen += 1
+        trees.append(tree)
         _check_document(tree, source, expressions, services, ids)
+        if not _IN_THE_WAY.intersection(finding.rule for finding in source.findings[known:]):
+            lint(tree, source, expressions, services)
+            examined.outlines.append(outline_of(tree))
         if not _has_error(source.findings[known:]):
-            documents.append(Document(tree.value))
+            examined.documents.append((Document(tree.value), source.findings[known:]))
         known = len(source.findings)
-    if not seen and not source.findings:
+    if not trees and not source.findings:
         source.add(catalogue.NO_SAGA, "the file holds no saga", "Begin with 'id: …'.", FIRST)
-    findings = sorted(
-        set(source.findings), key=lambda found: (found.severity, found.line, found.column, found.rule, found.message)
+    check_tokens(source)
+    # Of a text that was not read to its end nobody can tell what is a comment.
+    if not any(finding.rule in HALF_READ for finding in source.findings):
+        examined.comments = comments_of(source, trees)
+    return examined
+
+
+def judge(examined: Examined, *, strict: bool, rules: Container[str]) -> Checked:
+    """The second part: which findings count and how much, in order, no more than anybody reads."""
+    source = examined.source
+    silenced = silence(source, examined.comments)
+    found = {finding for finding in source.findings if finding.rule in rules}
+    documents = [document for document, warnings in examined.documents if not (strict and found.intersection(warnings))]
+    if strict:
+        found = {replace(finding, severity="error") for finding in found}
+    findings = sorted(found, key=lambda found: (found.severity, found.line, found.column, found.rule, found.message))
+    return Checked(
+        source.name,
+        tuple(documents),
+        tuple(findings[:MAX_FINDINGS]),
+        tuple(each for each in silenced if each.finding.rule in rules),
+        max(len(findings) - MAX_FINDINGS, 0),
     )
-    return Checked(tuple(documents), tuple(findings[:MAX_FINDINGS]), max(len(findings) - MAX_FINDINGS, 0))
 
 
 def revision_of(content: Mapping[str, Any]) -> str:
@@ -95,7 +166,7 @@ def _has_error(findings: Iterable[Finding]) -> bool:
 
 
 def _check_document(
-    tree: Tree, source: Source, expressions: Expressions, services: Collection[str] | None, ids: set[str]
+    tree: Tree, source: Source, expressions: Expressions, services: Mapping[str, Service] | None, ids: set[str]
 ) -> None:
     """Notes the mistakes of one document. `ids` are those of the documents before it."""
     if not isinstance(tree.value, dict):

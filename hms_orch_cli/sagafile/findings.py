@@ -12,12 +12,14 @@ Path = tuple[str | int, ...]
 
 
 class Rule(NamedTuple):
-    """A rule of the language; `explanation` is one line, for reports that list rules."""
+    """A rule of the language; `explanation` is one line, for reports that list rules. `elsewhere`: what it finds hangs
+    on more than the file, such as the address book, so that a comment which silences it is never one too many."""
 
     id: str
     title: str
     severity: Severity
     explanation: str
+    elsewhere: bool = False
 
 
 class Place(NamedTuple):

@@ -1,4 +1,4 @@
-"""Whether a filter lets the events of the saga's own runs in, so that each run would start the next."""
+"""Whether a filter lets the events of a saga's runs in, so that each of these runs would start one."""
 
 from __future__ import annotations
 
@@ -7,23 +7,39 @@ from typing import Final
 from hms_orch_cli.errors import ExpressionError
 from hms_orch_cli.ports import Expressions
 from hms_orch_cli.saga.event_types import RUN_FACTS
-from hms_orch_cli.sagafile.places import START
+from hms_orch_cli.sagafile.places import START, STEP
 
 _RUN: Final = "00000000-0001-8000-8000-000000000000"
 _NEXT_RUN: Final = "00000000-0002-8000-8000-000000000000"
 
 
-def lets_own_runs_in(text: str, trigger: str, saga: str, expressions: Expressions) -> bool:
-    """Tries the filter on what every event of an own run has. False also where that is not enough to tell, or where
-    the filter is no expression: that is another finding."""
+def lets_runs_in(text: str, trigger: str, saga: str, expressions: Expressions, *, of: str) -> bool:
+    """Tries the filter of `saga` on what every event of type `trigger` of a run of the saga `of` has. False also where
+    that is not enough to tell, or where the filter is no expression: that is another finding."""
     if trigger not in RUN_FACTS or "has(" in text:  # what is left out here may be there in a run
         return False
-    names = {
-        "data": {"sagaId": _RUN, "saga": saga},
-        "event": {"id": f"{_RUN}.9", "source": "hms-orch", "type": trigger, "time": "2026-01-01T00:00:00.000Z"},
-        "saga": {"id": _NEXT_RUN, "definition": saga},
-    }
+    event, data = _event(trigger), {"sagaId": _RUN, "saga": of}
     try:
-        return expressions.compile(text, START, boolean=True).evaluate(names) is True
+        given = {"data": data, "event": event, "saga": _saga(saga)}
+        return expressions.compile(text, START, boolean=True).evaluate(given) is True
     except ExpressionError:
         return False
+
+
+def may_match_runs(text: str, kind: str, saga: str, expressions: Expressions, *, of: str) -> bool:
+    """Whether the `match` of a step of `saga` may be true of an event of type `kind` of a run of the saga `of`; what
+    it reads of its own run is not known here."""
+    event = {**_event(kind), "data": {"sagaId": _RUN, "saga": of}}
+    try:
+        given = {"data": {}, "event": event, "context": {}, "saga": _saga(saga)}
+        return expressions.compile(text, STEP, boolean=True).evaluate(given) is not False
+    except ExpressionError:
+        return True
+
+
+def _event(kind: str) -> dict[str, str]:
+    return {"id": f"{_RUN}.9", "source": "hms-orch", "type": kind, "time": "2026-01-01T00:00:00.000Z"}
+
+
+def _saga(definition: str) -> dict[str, str]:
+    return {"id": _NEXT_RUN, "definition": definition}

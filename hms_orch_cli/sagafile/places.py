@@ -63,10 +63,11 @@ def texts_of(content: Mapping[str, Any]) -> Iterator[Text]:
     else:
         yield from _texts((), content, {"lock": "cel"}, START)
     for path, step in steps_of(content.get("steps"), ("steps",)):
-        yield from _of_step(path, step)
+        yield from texts_of_step(path, step)
 
 
-def _of_step(path: Path, step: Mapping[str, Any]) -> Iterator[Text]:
+def texts_of_step(path: Path, step: Mapping[str, Any]) -> Iterator[Text]:
+    """Those of one step."""
     yield from _texts(path, step, {"when": "condition"}, STEP)
     for target in targets_of(path, step):
         yield from _of_target(target)
@@ -86,7 +87,7 @@ def _of_target(target: Target) -> Iterator[Text]:
         yield Text(target.path, target.written, "template", STEP)
         return
     for key, names in (("path", STEP), ("query", STEP), ("headers", SENT), ("body", SENT)):
-        for path, text in _strings((*target.path, key), target.written.get(key)):
+        for path, text in strings_of((*target.path, key), target.written.get(key)):
             yield Text(path, text, "template", names)
 
 
@@ -97,13 +98,13 @@ def _texts(path: Path, owner: Mapping[str, Any], kinds: Mapping[str, Any], names
             yield Text((*path, key), text, kind, names)
 
 
-def _strings(path: Path, value: Any) -> Iterator[tuple[Path, str]]:
+def strings_of(path: Path, value: Any) -> Iterator[tuple[Path, str]]:
     """The texts inside a value; the reader's limit of depth bounds the recursion."""
     if isinstance(value, str):
         yield path, value
     elif isinstance(value, Mapping):
         for key, item in value.items():
-            yield from _strings((*path, key), item)
+            yield from strings_of((*path, key), item)
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield from _strings((*path, index), item)
+            yield from strings_of((*path, index), item)

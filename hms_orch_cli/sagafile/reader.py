@@ -146,16 +146,16 @@ class _Reader:
         self._count(event)
         place = self._place(event)
         self._plainness(event)
-        if found := _CONTROL.search(event.value):
+        value: Any = event.value
+        if event.style == '"' and (found := _CONTROL.search(value)):  # only an escape can make one
             message = f"character U+{ord(found[0]):04X} cannot stand in a saga"
             self._source.add(catalogue.ENCODING, message, "Remove it.", place, self._path() or ())
         if self._wants_key():
-            self._key(event.value, place, plain=event.implicit[0])
+            self._key(value, place, plain=event.implicit[0])
             return
         path = self._path()
         if path is not None:
             self._tree.places[path] = place
-        value: Any = event.value
         if event.implicit[0]:
             try:
                 value = plain_value(event.value)
@@ -242,12 +242,13 @@ class _Reader:
 
     def _place(self, event: Any) -> Place:
         start, end = event.start_mark, event.end_mark
-        text_column = 0
+        line, column, end_line, end_column = start.line, start.column, end.line, end.column
         quotes = 1 if event.style else 0
-        if start.line == end.line and end.column - start.column == len(event.value) + 2 * quotes:
+        text_column = 0
+        if line == end_line and end_column - column == len(event.value) + 2 * quotes:
             # As long as in the file: no escapes, no folding.
-            text_column = start.column + 1 + quotes
-        return Place(start.line + 1, start.column + 1, end.line + 1, end.column + 1, text_column)
+            text_column = column + 1 + quotes
+        return Place(line + 1, column + 1, end_line + 1, end_column + 1, text_column)
 
 
 def _in_words(error: yaml.MarkedYAMLError, character: str) -> tuple[str, str]:

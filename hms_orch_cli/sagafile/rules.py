@@ -6,16 +6,16 @@ Every rule looks at a document of any shape, so that all mistakes of a file come
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from hms_orch_cli.errors import ExpressionError
-from hms_orch_cli.ports import Expressions
+from hms_orch_cli.ports import Expressions, Service
 from hms_orch_cli.saga.event_types import is_reserved
 from hms_orch_cli.sagafile import catalogue
 from hms_orch_cli.sagafile.addresses import check_address, check_path, check_service
 from hms_orch_cli.sagafile.findings import Path
-from hms_orch_cli.sagafile.own_events import lets_own_runs_in
+from hms_orch_cli.sagafile.own_events import lets_runs_in
 from hms_orch_cli.sagafile.places import Target, steps_of, targets_of, texts_of
 from hms_orch_cli.sagafile.reader import Tree
 from hms_orch_cli.sagafile.schema import nearest
@@ -38,8 +38,8 @@ _WORD: Final = re.compile(r"\w+")
 _BODILESS: Final = ("GET", "HEAD")
 
 
-def check_rules(tree: Tree, source: Source, expressions: Expressions, services: Collection[str] | None) -> None:
-    """Notes where a document breaks a rule. `services` are the names of the address book, None to leave that out."""
+def check_rules(tree: Tree, source: Source, expressions: Expressions, services: Mapping[str, Service] | None) -> None:
+    """Notes where a document breaks a rule. `services` is the address book, None to leave that out."""
     content = tree.value
     rules = _Rules(tree, source)
     rules.triggers(content, expressions)
@@ -75,7 +75,7 @@ class _Rules:
             if "filter" not in content or (
                 isinstance(condition, str)
                 and isinstance(saga, str)
-                and lets_own_runs_in(condition, trigger, saga, expressions)
+                and lets_runs_in(condition, trigger, saga, expressions, of=saga)
             ):
                 message = f"'{trigger}' is fired by the saga's own runs too: the saga would start itself"
                 fix = 'Add a filter that names another saga: data.saga == "…".'
@@ -138,7 +138,7 @@ class _Rules:
                     fix = "This is CEL already: write it without ${ }."
                 self._source.add(rule, f"{_label(path)}: {error.message}", fix, place, path)
 
-    def target(self, target: Target, services: Collection[str] | None) -> None:
+    def target(self, target: Target, services: Mapping[str, Service] | None) -> None:
         """The address of a request, its service, its headers, its body."""
         path, key, written = target
         if isinstance(written, str):
@@ -169,7 +169,7 @@ class _Rules:
             place = self._tree.key_place((*path, "body"))
             self._source.add(catalogue.BODY_OF_GET, "a GET has no body", "Use query, or POST.", place, (*path, "body"))
 
-    def _service(self, name: str, path: Path, services: Collection[str] | None) -> None:
+    def _service(self, name: str, path: Path, services: Mapping[str, Service] | None) -> None:
         if services is None or name in services or name in self._named:
             return
         self._named.add(name)

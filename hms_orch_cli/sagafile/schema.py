@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from hms_orch_cli.safe import safe
 from hms_orch_cli.sagafile import catalogue
 from hms_orch_cli.sagafile.findings import Path
-from hms_orch_cli.sagafile.glance import is_surely_valid
+from hms_orch_cli.sagafile.glance import Look, look_for
 from hms_orch_cli.sagafile.reader import Tree
 from hms_orch_cli.sagafile.source import Source
 
@@ -50,7 +50,7 @@ def schema_text() -> str:
 
 def check_schema(tree: Tree, source: Source) -> None:
     """Notes where a document is not as the schema says."""
-    if is_surely_valid(tree.value, _schema()):
+    if _look()(tree.value):
         return
     errors = list(_validator().iter_errors(tree.value))
     by_path: dict[Path, set[str]] = {}
@@ -69,6 +69,11 @@ def check_schema(tree: Tree, source: Source) -> None:
 def _schema() -> dict[str, Any]:
     schema: dict[str, Any] = json.loads(schema_text())
     return schema
+
+
+@cache
+def _look() -> Look:
+    return look_for(_schema())
 
 
 @cache

@@ -20,26 +20,29 @@ _REFUSED: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufef
 
 
 class Source:
-    """One file. `name` is what findings call it; `findings` collects them; `strict` makes warnings errors."""
+    """One file. `name` is what findings call it; `findings` collects them."""
 
-    def __init__(self, data: bytes, name: str, *, strict: bool = False) -> None:
+    def __init__(self, data: bytes, name: str) -> None:
         self.name = name
         self.findings: list[Finding] = []
-        self._strict = strict
         self._lines: list[str] | None = None
         self.text = self._decode(data)
+
+    @property
+    def lines(self) -> list[str]:
+        """The lines of the text, without their ends."""
+        if self._lines is None:
+            self._lines = _BREAK.split(self.text)
+        return self._lines
 
     def add(self, rule: Rule, message: str, fix: str, place: Place, path: Path = ()) -> None:
         """Notes a mistake."""
         line, column, end_line, end_column, _ = place
-        if self._lines is None:
-            self._lines = _BREAK.split(self.text)
-        source_line = self._lines[line - 1] if 0 < line <= len(self._lines) else ""
-        severity = "error" if self._strict else rule.severity
+        source_line = self.lines[line - 1] if 0 < line <= len(self.lines) else ""
         self.findings.append(
             Finding(
                 rule=rule.id,
-                severity=severity,
+                severity=rule.severity,
                 message=message,
                 fix=fix,
                 file=self.name,

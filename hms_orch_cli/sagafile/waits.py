@@ -90,7 +90,7 @@ class _Waits:
     def _constant(self, text: Any, *, boolean: bool = False) -> _Constant | None:
         """What a text of CEL yields without any name; None for one that needs a name, and for one that is not CEL:
         that is another finding."""
-        if not isinstance(text, str):
+        if not isinstance(text, str) or self._expressions.reads(text):
             return None
         try:
             expression = self._expressions.compile(text, (), boolean=boolean)

@@ -68,6 +68,31 @@ def test_what_the_tables_do_not_know_yet_counts(desk: Desk, workshop: Workshop, 
     assert told["inFlight"] == {revision: 1}
 
 
+def test_files_of_tests_are_left_out(orch: Run, shop: Path) -> None:
+    """In a folder, and where the shell has named them."""
+    (shop / "order.yaml").write_text(ORDER)
+    (shop / "order.test.yaml").write_text("tests: []\n")
+    for paths in (["."], ["order.test.yaml", "order.yaml"]):
+        (told,) = json.loads(orch("deploy", *paths, "-o", "json").out)
+        assert told["saga"] == "shop.order.v1"
+
+
+def test_a_comment_in_the_file_holds_for_a_strict_deploy_too(orch: Run, shop: Path) -> None:
+    (shop / "order.yaml").write_text(ORDER)
+    assert orch("deploy", "--strict", "order.yaml", "--dry-run").code == 1
+    (shop / "order.yaml").write_text("# hms-orch: ignore-file[HMS042] known where it runs\n" + ORDER)
+    assert orch("deploy", "--strict", "order.yaml", "--dry-run").code == 4
+
+
+def test_nothing_is_deployed_where_a_file_cannot_be_read(orch: Run, shop: Path) -> None:
+    (shop / "order.yaml").write_text(ORDER)
+    (shop / "gone.yaml").symlink_to("nowhere")
+    ended = orch("deploy", ".")
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err.startswith("error: no such file or folder: gone.yaml\n")
+    assert not (shop / ".hms").exists()
+
+
 CHANGED = ORDER.replace(', compensate: "ship-svc:/return"', ", timeoutMs: 5000") + "filter: data.n > 1\n"
 MEANS = [
     "filter added: data.n > 1",

@@ -67,7 +67,7 @@ def test_version(run: Run, program: str, option: str) -> None:
         (("service", "sett"), "No such command 'sett'. Did you mean 'set'?"),
         (("validate",), "Missing argument 'PATH...'"),
         (("schema", "--nope"), "No such option"),
-        (("validate", "x", "--format", "sarif"), "Invalid value for '--format'"),
+        (("validate", "x", "--format", "sariv"), "Invalid value for '--format'"),
     ],
 )
 def test_wrong_usage_ends_with_2_and_says_why_on_stderr(orch: Run, words: tuple[str, ...], said: str) -> None:

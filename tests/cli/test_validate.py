@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -56,6 +57,79 @@ def test_json_is_the_same_findings(orch: Run, shop: Path) -> None:
     }
 
 
+def test_sarif_names_the_rule(orch: Run, shop: Path) -> None:
+    (shop / "x.yaml").write_text(WRONG)
+    ended = orch("validate", "x.yaml", "--format", "sarif")
+    (run,) = json.loads(ended.out)["runs"]
+    assert ended.code == 1
+    assert [result["ruleId"] for result in run["results"]] == ["HMS010"]
+
+
+def test_github_has_a_line_for_each_finding(orch: Run, shop: Path) -> None:
+    (shop / "x.yaml").write_text(WRONG)
+    ended = orch("validate", "x.yaml", "--format", "github")
+    assert ended.code == 1
+    assert ended.out == (
+        "::error file=x.yaml,line=5,endLine=5,col=5,endColumn=8,title=HMS010 unknown-key::unknown key 'cal'"
+        "%0ADid you mean 'call'?\n"
+    )
+
+
+def test_junit_is_a_whole_document(orch: Run, shop: Path) -> None:
+    orch("init")
+    (shop / "x.yaml").write_text(WRONG)
+    ended = orch("validate", ".", "--format", "junit")
+    (suite,) = ElementTree.fromstring(ended.out)
+    assert ended.code == 1
+    assert (suite.get("tests"), suite.get("failures")) == ("2", "1")
+
+
+def test_rules_can_be_chosen(orch: Run, shop: Path) -> None:
+    """Those that are ignored do not fail the command."""
+    (shop / "x.yaml").write_text(WRONG.replace("cal:", "call:") + "    cal: 1\n")
+    assert orch("validate", "x.yaml", "--ignore", "unknown-key").code == 0
+    assert orch("validate", "x.yaml", "--select", "HMS04", "--select", "HMS02").code == 0
+    assert orch("validate", "x.yaml", "--select", "HMS04,HMS01").code == 1
+
+
+def test_a_rule_that_is_none_is_wrong_usage(orch: Run) -> None:
+    ended = orch("validate", ".", "--ignore", "nounde")
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err == "error: no rule is called 'nounde'\nhint: Did you mean 'no-undo'?\n"
+
+
+def test_a_comment_silences_a_warning_and_the_summary_counts_it(orch: Run, shop: Path) -> None:
+    (shop / "x.yaml").write_text(WRONG.replace("cal: svc:/a", "call: svc:/a # hms-orch: ignore[HMS042] known there"))
+    assert orch("validate", "--strict", "--select", "HMS04", "x.yaml") == (
+        0,
+        "",
+        "1 file, 1 valid saga: 1 silenced\n",
+    )
+
+
+def test_what_cannot_be_read_is_told_and_the_rest_is_checked(orch: Run, shop: Path) -> None:
+    """A path that is none, and a file that is gone when it is read."""
+    (shop / "sagas").mkdir()
+    (shop / "sagas" / "gone.yaml").symlink_to("nowhere")
+    (shop / "sagas" / "x.yaml").write_text(WRONG)
+    ended = orch("validate", "nope.yaml", "sagas")
+    assert ended.code == 1
+    assert ended.out.startswith("sagas/x.yaml:5:5: error HMS010")
+    assert ended.err == (
+        "error: no such file or folder: nope.yaml\nhint: Paths are relative to the working folder.\n"
+        "error: no such file or folder: sagas/gone.yaml\nhint: Paths are relative to the working folder.\n"
+        "1 file, 0 valid sagas: 1 error\n"
+    )
+
+
+def test_a_file_that_cannot_be_read_fails_the_command_though_the_others_are_good(orch: Run, shop: Path) -> None:
+    orch("init")
+    (shop / "sagas" / "loop.yaml").symlink_to("loop.yaml")
+    ended = orch("validate", "sagas")
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err.startswith("error: sagas/loop.yaml cannot be read: Too many levels of symbolic links\n")
+
+
 def test_a_missing_path_is_one_line_and_a_hint(orch: Run) -> None:
     ended = orch("validate", "nope.yaml")
     assert (ended.code, ended.out) == (1, "")
@@ -65,8 +139,9 @@ def test_a_missing_path_is_one_line_and_a_hint(orch: Run) -> None:
 @pytest.mark.parametrize(
     "hostile", ["\x1b[2J", "id: \x1b]0;x\x07", "id: \u202egnp.exe", "? \u200b\n", "{" * 5_000, "\x00"]
 )
-def test_no_file_reaches_the_terminal_raw(orch: Run, hostile: str) -> None:
-    ended = orch("validate", "-", stdin=hostile)
+@pytest.mark.parametrize("report", ["text", "json", "sarif", "github", "junit"])
+def test_no_file_reaches_the_terminal_raw(orch: Run, hostile: str, report: str) -> None:
+    ended = orch("validate", "-", "--format", report, stdin=hostile)
     assert ended.code == 1
     assert not set("\x1b\x07\x00\u202e\u200b") & set(ended.out + ended.err)
 

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from hms_orch_cli.expressions import CelExpressions
 from hms_orch_cli.sagafile.check import check
-from hms_orch_cli.sagafile.report import as_text
+from hms_orch_cli.sagafile.reports.text import as_text
 from hms_orch_cli.sagafile.schema import schema_text
+from tests.sagafile.books import book
 
 CEL = CelExpressions()
 SCHEMA = json.loads(schema_text())
@@ -33,7 +34,7 @@ sagas = st.fixed_dictionaries(
 
 
 def outcome(data: bytes) -> None:
-    result = check(data, "any.yaml", CEL, services=("pay",))
+    result = check(data, "any.yaml", CEL, services=book("pay"))
     text = as_text(result.findings, result.left_out)
     text.encode()
     assert result.findings or result.documents

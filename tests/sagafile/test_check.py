@@ -10,10 +10,11 @@ import pytest
 from hms_orch_cli.expressions import CelExpressions
 from hms_orch_cli.saga.definition import Approval, Await, Lock, Step
 from hms_orch_cli.sagafile.check import MAX_FINDINGS, Checked, check, revision_of
+from tests.sagafile.books import book
 
 SEED = Path(__file__).parents[2] / "sagas" / "benefit-increase.yaml"
-SERVICES = ("payment-svc", "notice-svc", "archive-svc")
-PAY = "id: pay.v1\ntrigger: a\nsteps:\n  - name: pay\n    call: payment-svc:/pay\n"
+SERVICES = book("payment-svc", "notice-svc", "archive-svc")
+PAY = "id: pay.v1\ntrigger: a\nsteps:\n  - name: pay\n    call: payment-svc:/pay\n    compensate: event\n"
 
 
 def checked(text: str, **options: object) -> Checked:
@@ -22,7 +23,7 @@ def checked(text: str, **options: object) -> Checked:
 
 
 def test_the_seed_file_passes_and_warns_of_services_that_are_not_in_the_address_book() -> None:
-    result = check(SEED.read_bytes(), "sagas/benefit-increase.yaml", CelExpressions(), services=())
+    result = check(SEED.read_bytes(), "sagas/benefit-increase.yaml", CelExpressions(), services={})
 
     assert result.ok
     assert [finding.rule for finding in result.findings] == ["HMS042"] * 3
@@ -39,7 +40,7 @@ def test_the_seed_file_has_no_findings_when_its_services_are_known() -> None:
 def test_a_service_may_have_any_name_that_the_address_book_takes() -> None:
     """Underscores too, which Compose allows in the names of services."""
     for name in ("payment_svc", "PaymentSvc", "payment.svc", "9payments"):
-        assert checked(PAY.replace("payment-svc", name), services=(name,)).findings == ()
+        assert checked(PAY.replace("payment-svc", name), services=book(name)).findings == ()
 
 
 @pytest.mark.parametrize(
@@ -76,9 +77,9 @@ def test_strict_refuses_what_is_a_warning_otherwise() -> None:
 @pytest.mark.parametrize(
     "same",
     [
-        "trigger: a\nid: pay.v1\nsteps:\n  - call: payment-svc:/pay\n    name: pay\n",
-        "# words\n\nid:   pay.v1\ntrigger: 'a'   # more\nsteps: [{name: \"pay\", call: payment-svc:/pay}]\n",
-        '{"id": "pay.v1", "trigger": "a", "steps": [{"name": "pay", "call": "payment-svc:/pay"}]}',
+        "trigger: a\nid: pay.v1\nsteps:\n  - compensate: event\n    call: payment-svc:/pay\n    name: pay\n",
+        "# words\n\nid:   pay.v1\ntrigger: 'a' #\nsteps: [{name: \"pay\", compensate: event, call: payment-svc:/pay}]",
+        '{"id":"pay.v1","trigger":"a","steps":[{"name":"pay","call":"payment-svc:/pay","compensate":"event"}]}',
         "\ufeff" + PAY.replace("\n", "\r\n"),
         "---\n" + PAY + "...\n",
     ],
@@ -120,7 +121,7 @@ def test_every_document_of_a_file_is_checked_and_the_good_ones_come_out() -> Non
     )
 
     assert [document.saga.id for document in result.documents] == ["pay.v1", "third.v1"]
-    assert [(finding.rule, finding.line) for finding in result.findings] == [("HMS010", 8), ("HMS014", 9)]
+    assert [(finding.rule, finding.line) for finding in result.findings] == [("HMS010", 9), ("HMS014", 10)]
 
 
 def test_findings_are_bounded_and_the_rest_is_counted() -> None:
@@ -160,4 +161,6 @@ def test_the_whole_language_is_right() -> None:
     assert saga.lock == Lock("data.policyId", "wait", 600_000)
     assert (pay.on_exhausted, saga.hitl_after) == ("hitl", 3)
     assert saga.steps["settle"].awaits == Await("payment.settled", "event.data.policyId == data.policyId", 86_400_000)
-    assert saga.steps["release"].approval == Approval("Release ${context.pay.amount}?", 86_400_000, "continue")
+    assert saga.steps["release"].approval == Approval(
+        "Release ${has(context.pay) ? context.pay.amount : 0}?", 86_400_000, "continue"
+    )

@@ -40,7 +40,7 @@ def keys(value: Any) -> Iterator[str]:
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_an_example_is_right(file: Any) -> None:
     """But for its services, which are in no address book here."""
-    checked = check(file.read_bytes(), file.name, CelExpressions(), services=())
+    checked = check(file.read_bytes(), file.name, CelExpressions(), services={})
 
     assert [document.saga.id for document in checked.documents]
     assert {finding.rule for finding in checked.findings} == {"HMS042"}

@@ -12,11 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from hms_orch_cli.sagafile.glance import is_surely_valid
+from hms_orch_cli.sagafile.glance import look_for
 from hms_orch_cli.sagafile.schema import schema_text
 
 SCHEMA: dict[str, Any] = json.loads(schema_text())
 VALIDATOR = Draft202012Validator(SCHEMA)
+is_surely_valid = look_for(SCHEMA)
 BROKEN = sorted((Path(__file__).parent / "broken").glob("*.yaml"))
 SEED = Path(__file__).parents[2] / "sagas" / "benefit-increase.yaml"
 
@@ -57,9 +58,9 @@ def paths(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 
 def test_it_knows_the_seed_and_a_saga_with_nearly_every_key() -> None:
-    assert is_surely_valid(yaml.safe_load(SEED.read_text()), SCHEMA)
+    assert is_surely_valid(yaml.safe_load(SEED.read_text()))
     assert VALIDATOR.is_valid(SAGA)
-    assert is_surely_valid(SAGA, SCHEMA)
+    assert is_surely_valid(SAGA)
 
 
 @pytest.mark.parametrize("file", BROKEN, ids=lambda file: file.stem)
@@ -68,7 +69,7 @@ def test_it_takes_no_broken_file_for_valid(file: Path) -> None:
         document = yaml.safe_load(file.read_bytes())
     except (yaml.YAMLError, ValueError, RecursionError):
         return
-    if is_surely_valid(document, SCHEMA):
+    if is_surely_valid(document):
         assert VALIDATOR.is_valid(document)
 
 
@@ -87,12 +88,12 @@ def test_a_change_that_jsonschema_refuses_is_not_waved_through(data: st.DataObje
         holder[path[-1]][data.draw(st.sampled_from(["parallel", "when", "extra", "timeoutMs"]))] = data.draw(JSON)
     else:
         holder[path[-1]] = data.draw(JSON)
-    if is_surely_valid(document, SCHEMA):
+    if is_surely_valid(document):
         assert VALIDATOR.is_valid(document)
 
 
 def test_a_keyword_that_it_does_not_know_is_never_taken_for_fulfilled() -> None:
-    assert not is_surely_valid({"a": 1}, {"minProperties": 1})
-    assert not is_surely_valid("a", {"format": "date"})
-    assert not is_surely_valid(1, {"multipleOf": 1})
-    assert not is_surely_valid([1], {"uniqueItems": True})
+    assert not look_for({"minProperties": 1})({"a": 1})
+    assert not look_for({"format": "date"})("a")
+    assert not look_for({"multipleOf": 1})(1)
+    assert not look_for({"uniqueItems": True})([1])

@@ -31,7 +31,9 @@ PLACES = {
 
 
 def rules(text: str) -> list[str]:
-    return [found.rule for found in check(f"id: a\ntrigger: t\n{text}".encode(), "x", CelExpressions()).findings]
+    """Without the advice of lint, which begins with HMS101."""
+    findings = check(f"id: a\ntrigger: t\n{text}".encode(), "x", CelExpressions()).findings
+    return [found.rule for found in findings if found.rule < "HMS1"]
 
 
 @pytest.mark.parametrize("place", PLACES)

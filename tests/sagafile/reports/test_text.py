@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hms_orch_cli.sagafile.findings import Finding
-from hms_orch_cli.sagafile.report import as_text
+from hms_orch_cli.sagafile.reports.text import as_text
 
 
 def finding(line: str, column: int, end: int, **other: object) -> Finding:

@@ -1,0 +1,53 @@
+"""The expressions of a step: whole texts of CEL, and what stands in each `${…}`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from hms_orch_cli.ports import Expressions, Read
+from hms_orch_cli.sagafile.findings import Rule
+from hms_orch_cli.sagafile.lint.subject import Part, Subject
+from hms_orch_cli.sagafile.places import Text, texts_of_step
+
+_OF_INTEREST: Final = ("context", "event", "saga", "response")
+"""Names of which something is known before a run; of `data` nothing is, and most expressions read nothing else."""
+
+
+class Piece(NamedTuple):
+    """One expression; it begins at the character `start` (from 0) of the text in the file. `key` says what it is for:
+    call, compensate, check, when, output, summary, match or prompt."""
+
+    key: str
+    written: Text
+    cel: str
+    start: int
+    reads: tuple[Read, ...]
+
+    @property
+    def of_undo(self) -> bool:
+        """Whether the undo evaluates it."""
+        return self.key == "compensate"
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it says nothing but what it reads, which may be of any type."""
+        return self.written.kind != "condition" and self.reads[0].length == len(self.cel.strip())
+
+    def note(self, subject: Subject, rule: Rule, message: str, fix: str, read: Read) -> None:
+        """A finding at something that it reads."""
+        subject.note_inside(rule, message, fix, self.written.path, self.start + read.column, read.length)
+
+
+def pieces_of(part: Part, expressions: Expressions) -> Iterator[Piece]:
+    """The expressions of a step that read more than data."""
+    for written in texts_of_step(part.path, part.written):
+        key = str(written.path[len(part.path)])
+        if key in ("await", "approval"):
+            key = str(written.path[-1])
+        if not any(name in written.text for name in _OF_INTEREST):
+            continue
+        cel = [(written.text, 0)] if written.kind != "template" else expressions.inserted(written.text)
+        for text, start in cel:
+            if found := tuple(expressions.reads(text)):
+                yield Piece(key, written, text, start, found)
