@@ -26,10 +26,11 @@ _TELLING: Final = re.compile(r"auth|token|secret|password|cookie|api-?key|signat
 
 
 def exchanges(run: LiveRun) -> list[dict[str, Any]]:
-    """`[{"step", "op", "attempts", "request", "answer"}]`, in the order of the file, an undo behind its call. `request`:
-    `{"service", "method", "path", "query", "headers", "key", "body"}`, with `error` instead of what could not be filled
-    in; None for a step that calls nobody. `answer`: `{"status", "reason", "body", "output"}`, None while there is
-    none."""
+    """`[{"step", "op", "attempts", "request", "answer"}]`, in the order of the file, an undo behind its call.
+
+    `request`: `{"service", "method", "path", "query", "headers", "key", "body"}`, with `error` instead of what could
+    not be filled in; None for a step that calls nobody. `answer`: `{"status", "reason", "body", "output"}`, None while
+    there is none."""
     found: list[dict[str, Any]] = []
     state = run.state
     for name in state.saga.steps:

@@ -118,7 +118,7 @@ class Office:
                 "inFlight": in_flight.get(data["saga"], {}),
                 "content": data["content"],
             }
-            for event, data in deploy.deployed(self._reader)
+            for event, data in deploy.deployed(self._reader, self.saga_ids(), self._orchestrator.projection.dispatched)
         ]
 
     def saga_ids(self) -> list[str]:
@@ -128,6 +128,14 @@ class Office:
     def definition(self, saga: str, revision: str | None) -> dict[str, Any]:
         """One that holds, or that held: see `deploy.definition_json`. Raises NotFound."""
         return deploy.definition_json(self._reader, saga, revision)
+
+    def is_paused(self, saga: str) -> bool:
+        """Whether the events of a definition wait."""
+        return paused_behind(self._reader, saga) is not None
+
+    def revisions(self, saga: str) -> list[dict[str, Any]]:
+        """What was ever deployed of a definition, the newest first. Raises NotFound."""
+        return deploy.revisions_json(self._reader, saga, run_list.in_flight(self._reader).get(saga, {}))
 
     def runs(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from hms_orch_cli.application.office import Office
@@ -14,12 +15,12 @@ PLACES: Final = (
     ("/", "Runs"),
     ("/hitl", "Decisions"),
     ("/definitions", "Definitions"),
-    ("/charts", "Charts"),
-    ("/services", "Services"),
 )
 
 
-def page(office: Office, title: str, body: str, *, place: str = "", status: int = 200, seq: int) -> HTMLResponse:
+def page(
+    office: Office, request: Request, title: str, body: str, *, place: str = "", status: int = 200, seq: int
+) -> HTMLResponse:
     """A whole page. `seq` is the position of the log up to which it is known to be complete: to be asked for first;
     `place` is the address of the main page that it belongs to."""
     styles = "".join(f'<link rel="stylesheet" href="{style}">\n' for style in STYLES)

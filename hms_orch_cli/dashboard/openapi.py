@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from hms_orch_cli import __version__
+from hms_orch_cli.dashboard.openapi_views import VIEW_PATHS, VIEW_SCHEMAS
 
 _TEXT = {"type": "string"}
 _COUNT = {"type": "integer", "minimum": 0}
@@ -35,7 +36,7 @@ def document() -> dict[str, Any]:
             "securitySchemes": {
                 "token": {"type": "http", "scheme": "bearer", "description": "needed where [server] tokens are set"}
             },
-            "schemas": _SCHEMAS,
+            "schemas": {**_SCHEMAS, **VIEW_SCHEMAS},
             "responses": {
                 "Problem": {
                     "description": "what is wrong, and what to do about it",
@@ -78,6 +79,7 @@ def _paths() -> dict[str, Any]:
                 query={
                     "saga": _TEXT,
                     "state": {"type": "array", "items": _TEXT},
+                    "text": {"type": "string", "description": "an id, a name or the reason holds it"},
                     "event": {"type": "integer", "minimum": 1, "description": "position of the triggering event"},
                     "before": {**_TEXT, "description": "the last id of the page before"},
                     "limit": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100},
@@ -87,6 +89,7 @@ def _paths() -> dict[str, Any]:
         "/v1/sagas/{id}": {"get": _operation("One run with its timeline", {200: _ref("Timeline")}, path="id")},
         **_steering(),
         **_questions(),
+        **VIEW_PATHS,
         "/v1/definitions": {
             "get": _operation(
                 "Definitions that hold", {200: _record(definitions={"type": "array", "items": _ref("Definition")})}

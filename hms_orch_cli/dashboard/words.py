@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
@@ -102,6 +102,13 @@ def pretty(value: Any) -> str:
     lines = orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
     shown = "\n".join(text(line, DATA) for line in lines[:DATA].split("\n"))
     return shown + ("\n…" if len(lines) > DATA else "")
+
+
+def facts_list(facts: Iterable[tuple[str, str]]) -> str:
+    """Names with their values, which are HTML."""
+    return (
+        '<dl class="facts">' + "".join(f"<div><dt>{name}</dt><dd>{told}</dd></div>" for name, told in facts) + "</dl>"
+    )
 
 
 def sentence(words: str) -> str:

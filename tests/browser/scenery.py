@@ -132,6 +132,9 @@ async def play(house: House, cast: Cast) -> None:
     await happen("policy.changed", policy, {"/snapshot": [(503, "the archive is being moved"), "slow"]})
     await happen("policy.changed", policy, {"/broadcast": ["slow"]})
     await happen("backpayment.requested", {"personId": "p-22", "amount": 980})
+    text = (SAGAS / "benefit-increase.yaml").read_text(encoding="utf-8")
+    await house.deploy(text.replace("attempts: 3", "attempts: 5").replace("/snapshot", "/snapshots"))
+    await house.client.post("/v1/definitions/dol.pension.notices.v1/pause", json={"actor": "maria", "note": "no paper"})
     await asyncio.sleep(1)
 
 

@@ -99,6 +99,12 @@ class House(NamedTuple):
         """Until nothing moves any more."""
         await asyncio.wait_for(self.orchestrator.until_idle(), 20)
 
+    async def written(self) -> None:
+        """Until the run list, which is written behind, knows everything."""
+        async with asyncio.timeout(20):
+            while self.office.folded_to() < self.office.last_seq():
+                await asyncio.sleep(0.01)
+
     def callback(self, saga_id: str, step: str, op: str = "call") -> str:
         """The path of a callback."""
         return f"/v1/callbacks/{callback_token(SECRET, saga_id, step, op)}"

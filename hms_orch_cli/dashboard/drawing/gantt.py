@@ -22,7 +22,8 @@ def gantt(lines: list[Line], begin: int, end: int) -> str:
     whole = max(end - begin, 1)
     rows = "".join(_row(line, begin, end, whole) for line in lines)
     ticks = "".join(f"<span>{duration(whole * tick // TICKS)}</span>" for tick in range(TICKS + 1))
-    return f'<ol class="gantt">{rows}<li class="scale" aria-hidden="true"><div></div><div>{ticks}</div><div></div></li></ol>'
+    scale = f'<li class="scale" aria-hidden="true"><div></div><div>{ticks}</div><div></div></li>'
+    return f'<ol class="gantt">{rows}{scale}</ol>'
 
 
 def _row(line: Line, begin: int, end: int, whole: int) -> str:
@@ -33,7 +34,8 @@ def _row(line: Line, begin: int, end: int, whole: int) -> str:
     spent = duration((end if last is None else last) - first)
     return (
         f'<li data-key="{line.what} {name}"><div class="who" title="{name}">{name} {what}</div>'
-        f'<svg viewBox="0 0 {WIDE} 20" preserveAspectRatio="none" role="img" aria-label="{_said(line, end)}">{bars}</svg>'
+        f'<svg viewBox="0 0 {WIDE} 20" preserveAspectRatio="none" role="img" aria-label="{_said(line, end)}">'
+        f"{bars}</svg>"
         f'<div class="took">{spent}</div></li>'
     )
 

@@ -30,7 +30,8 @@ _MEETINGS: Final = ("step fork ", "step join ", "undo fork ", "undo join ")
 
 
 def graph_svg(graph: Graph, *, page: str | None = "") -> str:
-    """The drawing. The steps lead to `#step-<name>` of the page at the address `page` (empty: this one; None: nowhere)."""
+    """The drawing. The steps lead to `#step-<name>` of the page at the address `page`; empty: of this one, None:
+    nowhere."""
     plan = layout(graph)
     nodes = list(_nodes(graph.forward))
     marks = {node.name: node.mark.state for node in nodes if node.mark is not None}
@@ -116,7 +117,7 @@ def _end_tone(graph: Graph) -> str:
 
 def _cap(box: Box, words: str, kind: str, fits: int) -> str:
     return (
-        f'<g class="cap {kind}"><rect x="{box.x:.0f}" y="{box.y:.0f}" width="{box.w:.0f}" height="{box.h:.0f}" rx="15"/>'
+        f'<g class="cap {kind}">{_rect(box, 15)}'
         f'<text x="{box.middle:.0f}" y="{box.y + 19.5:.1f}">{_fit(words, fits)}</text><title>{text(words)}</title></g>'
     )
 
@@ -171,8 +172,8 @@ def _undo(node: Node, box: Box, word: str) -> str:
     )
 
 
-def _rect(box: Box) -> str:
-    return f'<rect x="{box.x:.0f}" y="{box.y:.0f}" width="{box.w:.0f}" height="{box.h:.0f}" rx="9"/>'
+def _rect(box: Box, rx: int = 9) -> str:
+    return f'<rect x="{box.x:.0f}" y="{box.y:.0f}" width="{box.w:.0f}" height="{box.h:.0f}" rx="{rx}"/>'
 
 
 def _fit(words: str, fits: int) -> str:

@@ -1,7 +1,7 @@
 """Where the points of a saga's drawing stand, and how its arrows run. Pure geometry, in the units of an SVG.
 
-A step is a cell of two boxes: left what it calls, right what undoes it. The way forward runs down the left lane, the way
-back up the right one; the branches of a group stand side by side.
+A step is a cell of two boxes: left what it calls, right what undoes it. The way forward runs down the left lane, the
+way back up the right one; the branches of a group stand side by side.
 """
 
 from __future__ import annotations

@@ -9,13 +9,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from hms_orch_cli.application.office import Office
-from hms_orch_cli.dashboard.pages import hitl, live, run, runs
+from hms_orch_cli.dashboard.pages import definitions, hitl, live, run, runs
 
 PAGES: Final[Mapping[str, Callable[[Office, Request], Awaitable[Response]]]] = {
     "/": runs.show,
     "/runs/{id}": run.show,
     "/hitl": hitl.queue,
     "/hitl/{id}": hitl.item,
+    "/definitions": definitions.show,
+    "/definitions/{id}": definitions.one,
     "/static/{name}": live.static,
 }
 """Path -> what answers it."""

@@ -14,7 +14,7 @@ from hms_orch_cli.application.overview import timeline_json
 from hms_orch_cli.dashboard.drawing.graph import graph_svg
 from hms_orch_cli.dashboard.frame import page
 from hms_orch_cli.dashboard.html import text
-from hms_orch_cli.dashboard.pages.decisions import ABOUT, CHOICES, KINDS, question
+from hms_orch_cli.dashboard.pages.decisions import ABOUT, CHOICES, question
 from hms_orch_cli.dashboard.pages.wishes import button
 from hms_orch_cli.dashboard.words import href, moment, plural, sentence, state, took
 from hms_orch_cli.errors import NotFound
@@ -35,19 +35,21 @@ EMPTY: Final = """<section class="card empty">
 </section>"""
 
 
-async def queue(office: Office, _request: Request) -> Response:
+async def queue(office: Office, request: Request) -> Response:
     """The open items, the oldest first."""
     seq = office.last_seq()
     items = await asyncio.to_thread(office.items)
     if not items:
-        return page(office, "Decisions", f'<div class="lead"><h1>Decisions</h1></div>{EMPTY}', place="/hitl", seq=seq)
+        return page(
+            office, request, "Decisions", f'<div class="lead"><h1>Decisions</h1></div>{EMPTY}', place="/hitl", seq=seq
+        )
     now = office.clock.now_ms()
     lines = "".join(_line(item, now) for item in items[:SHOWN])
     more = f'<p class="hint">the oldest {SHOWN} of {len(items)}</p>' if len(items) > SHOWN else ""
     about = f"{plural(len(items), 'question waits', 'questions wait')} for a person, the oldest first."
     body = f"""<div class="lead"><h1>Decisions</h1><p class="about">{about}</p></div>
 <ol class="card runs items">{lines}</ol>{more}"""
-    return page(office, "Decisions", body, place="/hitl", seq=seq)
+    return page(office, request, "Decisions", body, place="/hitl", seq=seq)
 
 
 async def item(office: Office, request: Request) -> Response:
@@ -57,7 +59,7 @@ async def item(office: Office, request: Request) -> Response:
         found = office.item(request.path_params["id"])
     except NotFound as error:
         body = f'{BACK}<section class="card empty"><h1>{text(error.message)}</h1><p>{text(error.hint)}</p></section>'
-        return page(office, "No such item", body, place="/hitl", status=404, seq=seq)
+        return page(office, request, "No such item", body, place="/hitl", status=404, seq=seq)
     title = question(found)
     is_open = found["state"] == "open"
     decided = _choices(found) if is_open else _end(found)
@@ -67,7 +69,7 @@ async def item(office: Office, request: Request) -> Response:
 {_facts(found, office.clock.now_ms())}
 {decided}</section>
 {_run(office, found)}</div>"""
-    return page(office, title, body, place="/hitl", seq=seq)
+    return page(office, request, title, body, place="/hitl", seq=seq)
 
 
 def _line(item: Mapping[str, Any], now: int) -> str:
@@ -78,8 +80,8 @@ def _line(item: Mapping[str, Any], now: int) -> str:
     decisions = ", ".join(item["decisions"])
     return (
         f'<li class="run" data-key="{text(item["id"])}">{_kind(item["kind"])}'
-        f'<div class="what"><a class="name" data-row href="{href("hitl", item["id"])}">{text(question(item), 300)}</a>{reason}'
-        f'<p class="sub">{text(item["saga"], 130)}{step}{until}</p></div>'
+        f'<div class="what"><a class="name" data-row href="{href("hitl", item["id"])}">{text(question(item), 300)}</a>'
+        f'{reason}<p class="sub">{text(item["saga"], 130)}{step}{until}</p></div>'
         f'<p class="sub choices">{text(decisions)}</p>'
         f'<div class="when">{took(since, None, now)}</div></li>'
     )
@@ -147,7 +149,8 @@ def _end(item: Mapping[str, Any]) -> str:
 def _run(office: Office, item: Mapping[str, Any]) -> str:
     """The run that it is about, as it stands now."""
     if not item["sagaId"]:
-        return f'<p class="lead"><a class="button" href="{href(saga=item["saga"])}">The runs of {text(item["saga"], 130)}</a></p>'
+        runs = f"The runs of {text(item['saga'], 130)}"
+        return f'<p class="lead"><a class="button" href="{href(saga=item["saga"])}">{runs}</a></p>'
     view = office.run(item["sagaId"])
     graph = graph_svg(graph_of(view.run.saga, timeline_json(view)), page=href("runs", item["sagaId"]))
     return f'<section class="card drawing"><h2>The run {state(view.row.state)}</h2>{graph}</section>'

@@ -18,7 +18,7 @@ from hms_orch_cli.dashboard.html import text
 from hms_orch_cli.dashboard.pages.events import events_list
 from hms_orch_cli.dashboard.pages.steps import step_cards
 from hms_orch_cli.dashboard.pages.wishes import button
-from hms_orch_cli.dashboard.words import href, moment, sentence, state, took
+from hms_orch_cli.dashboard.words import facts_list, href, moment, sentence, state, took
 from hms_orch_cli.errors import NotFound
 from hms_orch_cli.views.graph import graph_of
 from hms_orch_cli.views.timings import timings
@@ -33,8 +33,8 @@ async def show(office: Office, request: Request) -> Response:
         view = office.run(request.path_params["id"])
     except NotFound as error:
         body = f'{BACK}<section class="card empty"><h1>{text(error.message)}</h1><p>{text(error.hint)}</p></section>'
-        return page(office, "No such run", body, place="/", status=404, seq=seq)
-    return page(office, f"{view.row.saga} {view.row.state.lower()}", _run(office, view), place="/", seq=seq)
+        return page(office, request, "No such run", body, place="/", status=404, seq=seq)
+    return page(office, request, f"{view.row.saga} {view.row.state.lower()}", _run(office, view), place="/", seq=seq)
 
 
 def _run(office: Office, view: RunView) -> str:
@@ -73,6 +73,7 @@ def _why(office: Office, view: RunView) -> str:
 
 def _facts(view: RunView, told: Mapping[str, Any], now: int) -> str:
     row = view.row
+    revision = href("definitions", row.saga, revision=row.revision)
     facts = [
         ("Run", f'<code class="id">{text(row.saga_id)}</code>'),
         (
@@ -81,10 +82,7 @@ def _facts(view: RunView, told: Mapping[str, Any], now: int) -> str:
         ),
         ("Started", moment(row.started_at, ago=True)),
         ("Took" if row.ended_at is not None else "Under way for", took(row.started_at, row.ended_at, now)),
-        (
-            "Revision",
-            f'<a href="{href("definitions", row.saga, revision=row.revision)}"><code>{text(row.revision[:12])}</code></a>',
-        ),
+        ("Revision", f'<a href="{revision}"><code>{text(row.revision[:12])}</code></a>'),
     ]
     if row.lock_key is not None:
         holds = f"held, fence {row.fence}" if row.fence else "waits in line"
@@ -92,63 +90,35 @@ def _facts(view: RunView, told: Mapping[str, Any], now: int) -> str:
     for name, word in (("redriveOf", "In place of"), ("replacedBy", "Replaced by")):
         if told[name]:
             facts.append((word, f'<a href="{href("runs", told[name])}"><code>{text(told[name])}</code></a>'))
-    return (
-        '<dl class="facts">' + "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts) + "</dl>"
-    )
+    return facts_list(facts)
 
 
-_ACTIONS: Final[Mapping[str, Mapping[str, str]]] = {
-    "pause": {
-        "verb": "Pause",
-        "title": "Pause this run?",
-        "sure": "Pause the run",
-        "says": "Nothing begins any more; what is in flight settles.",
-    },
-    "resume": {
-        "verb": "Resume",
-        "title": "Resume this run?",
-        "sure": "Resume the run",
-        "says": "It goes on where it stands.",
-    },
-    "redrive": {
-        "verb": "Redrive",
-        "title": "Redrive this run?",
-        "sure": "Redrive the run",
-        "says": "If it has undone nothing it goes on where it failed; otherwise a new run takes its place.",
-    },
-    "cancel": {
-        "verb": "Cancel",
-        "title": "Cancel this run?",
-        "sure": "Cancel the run",
-        "says": "What is in flight settles, then everything that may have taken effect is undone:",
-    },
-    "abandon": {
-        "verb": "Abandon",
-        "title": "Abandon this run?",
-        "sure": "Abandon the run",
-        "says": "It is closed as it stands. Nothing is undone, and nobody is called again.",
-    },
+_ACTIONS: Final[Mapping[str, str]] = {
+    "pause": "Nothing begins any more; what is in flight settles.",
+    "resume": "It goes on where it stands.",
+    "redrive": "If it has undone nothing it goes on where it failed; otherwise a new run takes its place.",
+    "cancel": "What is in flight settles, then everything that may have taken effect is undone:",
+    "abandon": "It is closed as it stands. Nothing is undone, and nobody is called again.",
 }
-"""Verb -> how it is offered, and what it is asked with."""
+"""Verb -> what follows from it."""
 
 
 def _actions(view: RunView, now: int) -> str:
     id_ = view.row.saga_id
-    buttons = []
-    for verb in possible(view.run, now):
-        about = dict(_ACTIONS[verb])
-        word = about.pop("verb")
-        buttons.append(
-            button(
-                word,
-                post=f"/v1/sagas/{id_}/{verb}",
-                plan=f"/v1/sagas/{id_}/plan" if verb == "cancel" else "",
-                grave=verb in ("cancel", "abandon"),
-                needs_note=verb == "abandon",
-                follow="sagaId" if verb == "redrive" else "",
-                **about,
-            )
+    buttons = [
+        button(
+            verb.capitalize(),
+            post=f"/v1/sagas/{id_}/{verb}",
+            title=f"{verb.capitalize()} this run?",
+            says=_ACTIONS[verb],
+            sure=f"{verb.capitalize()} the run",
+            plan=f"/v1/sagas/{id_}/plan" if verb == "cancel" else "",
+            grave=verb in ("cancel", "abandon"),
+            needs_note=verb == "abandon",
+            follow="sagaId" if verb == "redrive" else "",
         )
+        for verb in possible(view.run, now)
+    ]
     return (
         f'<div class="actions" role="group" aria-label="What can be done">{"".join(buttons)}</div>' if buttons else ""
     )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final, NamedTuple
+from functools import partial
+from typing import Any, Final, NamedTuple
 
 import orjson
 from starlette.requests import Request
@@ -60,22 +61,21 @@ async def show(office: Office, request: Request) -> Response:
     asked = request.query_params
     words = (asked.get("text") or "").strip()[:SEARCH]
     chosen = Chosen(choices(request, "state", SHOWN_STATES), asked.get("saga") or None, words, asked.get("before"))
-    rows = await asyncio.to_thread(
-        lambda: office.runs(
-            saga=chosen.saga,
-            states=chosen.states,
-            text=chosen.text,
-            before=chosen.before,
-            limit=ROWS + 1,
-            tail_limit=TAIL,
-        )
-    )
+    wanted: dict[str, Any] = {
+        "saga": chosen.saga,
+        "states": chosen.states,
+        "text": chosen.text,
+        "before": chosen.before,
+        "limit": ROWS + 1,
+        "tail_limit": TAIL,
+    }
+    rows = await asyncio.to_thread(partial(office.runs, **wanted)) if words else office.runs(**wanted)
     nothing = not (rows or chosen.states or chosen.saga or chosen.text or chosen.before)
     if nothing:
         body = f'<div class="lead"><h1>Runs</h1></div>{EMPTY}'
     else:
         body = _lead(office, chosen) + _filters(office, chosen) + _list(rows, chosen, office.clock.now_ms())
-    return page(office, "Runs", body, place="/", seq=seq)
+    return page(office, request, "Runs", body, place="/", seq=seq)
 
 
 def run_line(row: RunRow, now_ms: int, *, same: str = "") -> str:

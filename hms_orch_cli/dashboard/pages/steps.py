@@ -25,7 +25,8 @@ def _card(step: Mapping[str, Any], exchanges: Sequence[Mapping[str, Any]]) -> st
     opened = "".join(_exchange(name, each) for each in exchanges)
     return (
         f'<li class="card step {tone(word)}" id="step-{text(name)}" tabindex="-1">'
-        f'<div class="head"><span class="mark" aria-hidden="true">{MARKS.get(word, "?")}</span><h3>{text(name, 130)}</h3>'
+        f'<div class="head"><span class="mark" aria-hidden="true">{MARKS.get(word, "?")}</span>'
+        f"<h3>{text(name, 130)}</h3>"
         f'<span class="word">{text(word.lower(), 40)}</span>{tries}</div>{summary}{opened}</li>'
     )
 

@@ -25,8 +25,8 @@ def button(
     body: dict[str, Any] | None = None,
 ) -> str:
     """A button that asks `title`, tells `says` and, from the address `plan`, the calls of an undo; then, at a click on
-    `sure` (or the same word again), it posts `body` with the actor and the note. `output`: what the step would have answered may be given. `follow` is the member of the
-    answer that names the run to go on to."""
+    `sure` (or the same word again), it posts `body` with the actor and the note. `output`: what the step would have
+    answered may be given. `follow` is the member of the answer that names the run to go on to."""
     told = {
         "post": post,
         "title": title,
