@@ -80,11 +80,14 @@ def assemble(config: Config, store: SqliteStore, observers: Sequence[Observer], 
     from hms_orch_cli.signing.callback import callback_token, read_callback
     from hms_orch_cli.signing.keys import KeyRing
     from hms_orch_cli.signing.token import Es256Signer
+    from hms_orch_cli.views.activity import Activity
 
     webhook = None
     if config.hitl_webhook is not None:
         webhook = _webhook(config.hitl_webhook, store, lambda seq: orchestrator.projection.told_to(seq))
         observers = [*observers, webhook]
+    heard = Activity()
+    observers = [*observers, heard]
     keys = KeyRing(config.keys_folder)
     signer = Es256Signer(keys, config.issuer)
     secret = keys.callback_secret()
@@ -115,6 +118,8 @@ def assemble(config: Config, store: SqliteStore, observers: Sequence[Observer], 
         check=lambda text: check_definition(text, config, cel),
         event_bytes=config.event_bytes,
         append_seconds=lambda: (journal.seconds.BOUNDS, journal.seconds.buckets, journal.seconds.sum),
+        heard=heard,
+        services=config.services,
     )
     if webhook is not None:
         orchestrator.on_question = webhook.wake

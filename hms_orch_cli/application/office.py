@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
 
-from hms_orch_cli.application import deploy, overview, run_list
+from hms_orch_cli.application import activity, deploy, overview, run_list
 from hms_orch_cli.application.exchanges import exchanges
 from hms_orch_cli.application.explain import explain
 from hms_orch_cli.application.items import item_json
@@ -19,10 +20,11 @@ from hms_orch_cli.application.run_list import Reader
 from hms_orch_cli.errors import HmsError, NotAllowed, NotFound
 from hms_orch_cli.orchestrator.definition_pause import paused_behind
 from hms_orch_cli.orchestrator.orchestrator import Orchestrator
-from hms_orch_cli.ports import Clock, Event, Journal, NewEvent, RunRow
+from hms_orch_cli.ports import Clock, Event, Journal, NewEvent, RunRow, Service
 from hms_orch_cli.saga.moment import from_rfc3339
 from hms_orch_cli.saga.outcome import Answer, Verdict, Wire
 from hms_orch_cli.saga.state import Run
+from hms_orch_cli.views.activity import Activity
 from hms_orch_cli.views.runs import items_of
 from hms_orch_cli.views.totals import Totals
 
@@ -68,6 +70,8 @@ class Office:
         check: Callable[[bytes], Checked],
         event_bytes: int,
         append_seconds: AppendSeconds = lambda: ((), [0], 0.0),
+        heard: Activity | None = None,
+        services: Mapping[str, Service] | None = None,
     ) -> None:
         self._orchestrator = orchestrator
         self._journal = journal
@@ -80,6 +84,10 @@ class Office:
         self.event_bytes = event_bytes
         self.operations = Operations(orchestrator, reader, clock.now_ms)
         self.ready = False
+        self._heard = heard or Activity()
+        self._past: Activity | None = None
+        self._services = services or {}
+        self._began_at = clock.now_ms()
 
     async def publish(self, events: Sequence[NewEvent]) -> list[Published]:
         """Positions, once durable. Raises EventConflict, Overloaded, StoreFull."""
@@ -245,6 +253,19 @@ class Office:
     def exchanges(self, saga_id: str) -> list[dict[str, Any]]:
         """What was sent for a run, and what was kept of the answers. Raises NotFound."""
         return exchanges(self._orchestrator.run(saga_id))
+
+    async def activity(self, window: str, saga: str | None = None) -> dict[str, Any]:
+        """Runs that begin and end, by time: see `activity.activity_json`. Who asks first waits for a look at the runs
+        of before this process; nobody else does."""
+        if self._past is None:
+            self._past = await asyncio.to_thread(activity.before, self._reader, self._began_at)
+        return activity.activity_json((self._past, self._heard), window, self.clock.now_ms(), saga)
+
+    def services(self) -> list[dict[str, Any]]:
+        """The participants with their health: see `activity.services_json`."""
+        definitions = self._orchestrator.definitions
+        sagas = [definitions.saga(*each) for each in definitions.current.items()]
+        return activity.services_json(self._services, sagas, self._heard.health, self.clock.now_ms())
 
     def jwks(self) -> dict[str, Any]:
         """The public keys that verify the tokens of calls."""

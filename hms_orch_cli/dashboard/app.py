@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from hms_orch_cli.application.office import Office
 from hms_orch_cli.dashboard import (
+    activity,
     callbacks,
     definitions,
     incoming_events,
@@ -77,6 +78,8 @@ def create_app(
             route("/v1/definitions/{id}/revisions", GET=definitions.revisions),
             route("/v1/definitions/{id}/pause", POST=definitions.pause),
             route("/v1/definitions/{id}/resume", POST=definitions.resume),
+            route("/v1/activity", GET=activity.show),
+            route("/v1/services", GET=activity.services),
             route("/v1/callbacks/{token}", POST=callbacks.take),
             route("/healthz", GET=operations.healthz),
             route("/readyz", GET=operations.readyz),

@@ -15,6 +15,8 @@ PLACES: Final = (
     ("/", "Runs"),
     ("/hitl", "Decisions"),
     ("/definitions", "Definitions"),
+    ("/charts", "Charts"),
+    ("/services", "Services"),
 )
 
 

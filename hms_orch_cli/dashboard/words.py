@@ -121,4 +121,9 @@ _TIME: Final = re.compile(r"\b(\d{4}-\d\d-\d\d)T(\d\d:\d\d)(:\d\d(?:\.\d+)?)Z")
 
 def plural(count: int, one: str, many: str = "") -> str:
     """`1 run`, `2 runs`."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}".replace(",", " ")
+    return f"{number(count)} {one if count == 1 else many or one + 's'}"
+
+
+def number(value: int) -> str:
+    """`2 001 445`, with spaces that do not break."""
+    return f"{value:,}".replace(",", "\N{NO-BREAK SPACE}")

@@ -11,15 +11,18 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from math import exp, sin
 from pathlib import Path
+from random import Random
 from typing import Any, Final
 from zlib import crc32
 
 import orjson
 
 from hms_orch_cli.dashboard.serve import Server, bind
-from hms_orch_cli.ports import CallRequest
+from hms_orch_cli.ports import CallRequest, Service
 from hms_orch_cli.saga.outcome import Answer, Wire
+from hms_orch_cli.views.health import Health
 from tests.dashboard.house import House, open_house
 
 SAGAS: Final = Path(__file__).parents[2] / "sagas"
@@ -49,6 +52,12 @@ steps:
     call: van-svc:/pickups
 retry: {attempts: 2, backoffMs: 20}
 """
+
+NAMES = ("payment", "notice", "archive", "assessment", "registry", "insurer", "print", "post", "care", "aids", "van")
+BOOK: Final = {
+    f"{name}-svc": Service(f"https://{name}.benefits.example" if place % 3 else f"http://10.20.0.{place + 11}:8080")
+    for place, name in enumerate(NAMES)
+}
 
 Told = int | str | tuple[int, str]
 """A status, a status with the participant's own words, or `lost` (no answer) and `slow` (none ever)."""
@@ -87,7 +96,7 @@ class Cast:
 async def stage(port: int = 0, pace_s: float = 0.02) -> AsyncIterator[tuple[House, Cast, Server]]:
     """A house on a real port of the loopback, with the definitions of `sagas/` and nothing that has run."""
     cast = Cast(pace_s)
-    async with open_house(participants=cast) as house:
+    async with open_house(participants=cast, services=BOOK) as house:
         server = bind("127.0.0.1", port)
         await server.start(house.app)
         try:
@@ -138,8 +147,31 @@ async def play(house: House, cast: Cast) -> None:
     await asyncio.sleep(1)
 
 
+def remember(house: House) -> None:
+    """The hours before, for the charts: a busy day with a bad quarter of an hour."""
+    now = house.office.clock.now_ms()
+    chance = Random(7)
+    for minute in range(1, 60):
+        at = now - minute * 60_000
+        bad = 18 <= minute <= 24
+        for _ in range(int(14 + 9 * sin(minute / 9) + chance.random() * 6)):
+            saga = chance.choice(("dol.benefit.increase.v1", "dol.claim.decided.v1", "dol.household.moved.v1"))
+            house.heard.began(saga, at)
+            took = int(300 * exp(chance.gauss(0, 0.7))) * (4 if bad else 1)
+            if chance.random() < (0.4 if bad else 0.03):
+                house.heard.ended(saga, "failed", at, took * 2)
+                house.heard.failed(saga, "send_decision" if "claim" in saga else "send_notices", at)
+            else:
+                house.heard.ended(saga, "completed" if chance.random() > 0.01 else "cancelled", at, took)
+            for service in ("payment-svc", "notice-svc", "registry-svc"):
+                health = house.heard.health.setdefault(service, Health())
+                down = service == "notice-svc" and bad and chance.random() < 0.6
+                health.answered(at, took // 3, 503 if down else 200, "the gateway is closed" if down else "")
+
+
 async def _serve(port: int) -> None:
     async with stage(port) as (house, cast, server):
+        remember(house)
         await play(house, cast)
         sys.stderr.write(f"{server.shown_url}\n")
         await asyncio.Event().wait()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
@@ -20,12 +20,14 @@ from hms_orch_cli.event_store.memory import MemoryStore
 from hms_orch_cli.expressions import CelExpressions
 from hms_orch_cli.orchestrator.orchestrator import Orchestrator
 from hms_orch_cli.orchestrator.requests import RequestWriter
-from hms_orch_cli.ports import CallRequest
+from hms_orch_cli.ports import CallRequest, Service
 from hms_orch_cli.saga.outcome import Answer, Wire
 from hms_orch_cli.sagafile.check import check
 from hms_orch_cli.signing.callback import callback_token, read_callback
+from hms_orch_cli.views.activity import Activity
 
 EVENT_BYTES = 4_096
+SERVICES = {"pay-svc": Service("http://127.0.0.1:9001")}
 SECRET = b"a secret of the tests, 32 bytes."
 
 SAGA = """
@@ -79,6 +81,7 @@ class House(NamedTuple):
     participants: FakeParticipants
     app: Starlette
     client: httpx.AsyncClient
+    heard: Activity
 
     async def deploy(self, text: str | None = None) -> None:
         """Deploys a definition over HTTP."""
@@ -119,6 +122,7 @@ async def open_house(
     waiting: int = 32_768,
     store: Any = None,
     participants: Any = None,
+    services: Mapping[str, Service] = SERVICES,
 ) -> AsyncIterator[House]:
     """A running one; its journal takes so many appends at a time. Over a new store in memory, unless one is given."""
     store = MemoryStore() if store is None else store
@@ -129,8 +133,9 @@ async def open_house(
     writer = RequestWriter(
         lambda *named: f"http://localhost/v1/callbacks/{callback_token(SECRET, *named)}", lambda name: ""
     )
+    heard = Activity()
     orchestrator = Orchestrator(
-        journal, store, store, participants, cel, clock, writer, [], calls=8, calls_per_service=8
+        journal, store, store, participants, cel, clock, writer, [heard], calls=8, calls_per_service=8
     )
 
     def checked(text: bytes) -> Checked:
@@ -149,6 +154,8 @@ async def open_house(
         read_callback=lambda token: read_callback(SECRET, token),
         check=checked,
         event_bytes=EVENT_BYTES,
+        heard=heard,
+        services=services,
     )
     app = create_app(office, host=host, tokens=tokens, public_url=public_url)
     orchestrator.start()
@@ -156,7 +163,7 @@ async def open_house(
     transport = httpx.ASGITransport(app)
     try:
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost:7600") as client:
-            yield House(store, orchestrator, office, participants, app, client)
+            yield House(store, orchestrator, office, participants, app, client, heard)
     finally:
         await orchestrator.stop()
         await journal.close()

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from hms_orch_cli.application.office import Office
-from hms_orch_cli.dashboard.pages import definitions, hitl, live, run, runs
+from hms_orch_cli.dashboard.pages import charts, definitions, hitl, live, run, runs, services
 
 PAGES: Final[Mapping[str, Callable[[Office, Request], Awaitable[Response]]]] = {
     "/": runs.show,
@@ -18,6 +18,8 @@ PAGES: Final[Mapping[str, Callable[[Office, Request], Awaitable[Response]]]] = {
     "/hitl/{id}": hitl.item,
     "/definitions": definitions.show,
     "/definitions/{id}": definitions.one,
+    "/charts": charts.show,
+    "/services": services.show,
     "/static/{name}": live.static,
 }
 """Path -> what answers it."""

@@ -14,7 +14,7 @@ from hms_orch_cli.dashboard.frame import page
 from hms_orch_cli.dashboard.html import text
 from hms_orch_cli.dashboard.pages.runs import run_line
 from hms_orch_cli.dashboard.pages.wishes import button
-from hms_orch_cli.dashboard.words import facts_list, href, moment, plural, pretty, state
+from hms_orch_cli.dashboard.words import facts_list, href, moment, number, plural, pretty, state
 from hms_orch_cli.errors import NotFound
 from hms_orch_cli.saga.definition import Saga, saga_from
 from hms_orch_cli.saga.moment import from_rfc3339
@@ -73,7 +73,7 @@ def _card(office: Office, told: Mapping[str, Any]) -> str:
     flying = sum(told["inFlight"].values())
     ended = office.totals().counts.get("ended", {})
     ends = "".join(
-        f"<li><b>{ended[label]:,}</b> {word}</li>".replace(",", " ")
+        f"<li><b>{number(ended[label])}</b> {word}</li>"
         for word in ("completed", "failed", "cancelled", "abandoned")
         if (label := f"{name}|{word}") in ended
     )

@@ -14,7 +14,7 @@ from hms_orch_cli.application.office import Office
 from hms_orch_cli.dashboard.frame import page
 from hms_orch_cli.dashboard.html import text
 from hms_orch_cli.dashboard.reading import choices
-from hms_orch_cli.dashboard.words import href, moment, plural, sentence, state, tone, took, track
+from hms_orch_cli.dashboard.words import href, moment, number, plural, sentence, state, tone, took, track
 from hms_orch_cli.ports import RunRow
 from hms_orch_cli.views.states import STATES
 
@@ -131,8 +131,8 @@ def _filters(office: Office, chosen: Chosen) -> str:
 
 def _filter(words: str, address: str, is_chosen: bool, count: int = 0, colour: str = "") -> str:
     current = ' aria-current="true"' if is_chosen else ""
-    number = f"<b>{count:,}</b>".replace(",", " ") if count else ""
-    return f'<a class="{colour}" href="{address}"{current}>{words}{number}</a>'
+    told = f"<b>{number(count)}</b>" if count else ""
+    return f'<a class="{colour}" href="{address}"{current}>{words}{told}</a>'
 
 
 def _list(rows: list[RunRow], chosen: Chosen, now_ms: int) -> str:
