@@ -7,7 +7,20 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bench import contention, growth, latency, machine, memory, parallel, parked, rebuild, report, startup, straight
+from bench import (
+    contention,
+    growth,
+    latency,
+    machine,
+    memory,
+    parallel,
+    parked,
+    rebuild,
+    report,
+    startup,
+    straight,
+    validate,
+)
 from bench.process import Failed
 from bench.target import Missing
 
@@ -21,6 +34,7 @@ PARTS = {
     "memory": memory.measure,
     "parked": parked.measure,
     "rebuild": rebuild.measure,
+    "validate": validate.measure,
 }
 BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
 

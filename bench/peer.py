@@ -1,4 +1,4 @@
-"""The peer's environment: DBOS in a venv of its own under bench/.build, made once."""
+"""Other programs, each in a venv of its own under bench/.build that is made once."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from bench.target import BUILD, HERE, Missing
@@ -17,7 +19,8 @@ REQUIREMENTS = ("dbos>=3.4,<4", "pyreqwest", "orjson", "uvloop")
 
 def measure(url: str, runs: int, inflight: int, *words: str) -> dict[str, Any]:
     """What `dbos_saga.py` prints for so many sagas on a fresh file. Raises Missing if DBOS cannot be installed."""
-    python = _environment()
+    shared = [name if ">" in name else f"{name}=={version(name)}" for name in REQUIREMENTS]
+    python = environment("dbos", shared) / "python"
     with tempfile.TemporaryDirectory(prefix="hms-bench-") as folder:
         command = [python, str(HERE / "dbos_saga.py"), url, str(runs), str(inflight), folder, *words]
         done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
@@ -27,18 +30,18 @@ def measure(url: str, runs: int, inflight: int, *words: str) -> dict[str, Any]:
     return result
 
 
-def _environment() -> str:
-    folder = BUILD / "dbos"
-    python, done = folder / "bin" / "python", folder / "installed"
-    shared = [name if ">" in name else f"{name}=={version(name)}" for name in REQUIREMENTS]
-    if done.exists() and done.read_text() == "\n".join(shared):
-        return str(python)
+def environment(name: str, requirements: Sequence[str]) -> Path:
+    """The folder of the commands of an environment that has these packages. Raises Missing if they cannot be had."""
+    folder = BUILD / name
+    done = folder / "installed"
+    if done.exists() and done.read_text() == "\n".join(requirements):
+        return folder / "bin"
     BUILD.mkdir(exist_ok=True)
     try:
         subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True, capture_output=True, timeout=300)
-        install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *shared]
-        subprocess.run(install, check=True, capture_output=True, timeout=900)
+        pip = [folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        subprocess.run([*pip, *requirements], check=True, capture_output=True, timeout=900)
     except subprocess.CalledProcessError as error:
-        raise Missing(f"DBOS could not be installed: {error.stderr.decode(errors='replace')[-300:]}") from error
-    done.write_text("\n".join(shared))
-    return str(python)
+        raise Missing(f"{name} could not be installed: {error.stderr.decode(errors='replace')[-300:]}") from error
+    done.write_text("\n".join(requirements))
+    return folder / "bin"

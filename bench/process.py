@@ -7,13 +7,13 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 
 class Ended(NamedTuple):
-    """A process that has ended with 0: wall and CPU seconds (children included), peak memory in MB, its output."""
+    """A process that has ended: wall and CPU seconds (children included), peak memory in MB, its output."""
 
     wall_s: float
     cpu_s: float
@@ -25,8 +25,15 @@ class Failed(Exception):
     """A process did not end with 0; the message holds its last words."""
 
 
-def run(command: Sequence[str | Path], cwd: Path, env: Mapping[str, str], timeout_s: float = 900) -> Ended:
-    """Runs a command to its end. Raises Failed if it ends otherwise than with 0, or is killed after `timeout_s`."""
+def run(
+    command: Sequence[str | Path],
+    cwd: Path,
+    env: Mapping[str, str],
+    timeout_s: float = 900,
+    *,
+    codes: Container[int] = (0,),
+) -> Ended:
+    """Runs a command to its end. Raises Failed if it ends with none of `codes`, or is killed after `timeout_s`."""
     out, err = cwd / ".bench-stdout", cwd / ".bench-stderr"
     with out.open("wb") as stdout, err.open("wb") as stderr:
         began = time.perf_counter()
@@ -41,7 +48,7 @@ def run(command: Sequence[str | Path], cwd: Path, env: Mapping[str, str], timeou
             watchdog.cancel()
         wall = time.perf_counter() - began
     child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode != 0:
+    if child.returncode not in codes:
         words = err.read_text(errors="replace")[-2000:]
         name = " ".join([Path(command[0]).name, *(str(part) for part in command[1:])])
         raise Failed(f"`{name}` ended with {child.returncode}: {words}")

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from hms_orch_cli.errors import ExpressionError
 from hms_orch_cli.expressions import CelExpressions
+from hms_orch_cli.expressions.cel import REMEMBERED, SHORT
 
 CEL = CelExpressions()
 NAMES = ("data", "event", "context", "response", "saga", "secret")
@@ -324,3 +325,147 @@ def test_any_template_is_compiled_or_refused(text: str) -> None:
 @settings(max_examples=200, deadline=None)
 def test_any_json_value_goes_through_unchanged(data: Any) -> None:
     assert rendered("${data}", data=data) == data
+
+
+@pytest.mark.parametrize(
+    ("text", "paths"),
+    [
+        ("context.pay.count + 1", [("context", "pay", "count")]),
+        ('context["pay"].count', [("context", "pay", "count")]),
+        ("context.pay.lines.size()", [("context", "pay", "lines")]),
+        ("context.pay[data.key].n", [("context", "pay"), ("data", "key")]),
+        (".context.pay", [("context", "pay")]),
+        ("data.context.pay", [("data", "context", "pay")]),
+        ("'context.pay' // context.ship", []),
+        ("data.lines.map(context, context.pay)", [("data", "lines")]),
+        ("context", [("context",)]),
+        ("context.", [("context",)]),
+        ("nobody.context", []),
+    ],
+)
+def test_what_an_expression_reads(text: str, paths: list[tuple[str, ...]]) -> None:
+    found = CEL.reads(text)
+
+    assert [read.path for read in found] == paths
+    for read in found:
+        written = text[read.column - 1 : read.column - 1 + read.length]
+        assert written.startswith(read.path[0]) and written.rstrip("]'\"").endswith(read.path[-1])
+
+
+@pytest.mark.parametrize(
+    ("text", "asked", "sure"),
+    [
+        ("context.pay", False, True),
+        ("has(context.pay)", True, True),
+        ("has(context.pay) && true", True, False),
+        ("data.x ? context.pay : 1", False, False),
+        ("data.x || context.pay", False, False),
+        ("[1].exists(n, n == context.pay)", False, False),
+        ('context.pay + "?"', False, True),
+    ],
+)
+def test_whether_a_name_is_asked_for_and_sure_to_be_read(text: str, asked: bool, sure: bool) -> None:
+    (read,) = (read for read in CEL.reads(text) if read.path == ("context", "pay"))
+
+    assert (read.asked, read.sure) == (asked, sure)
+
+
+KNOWN: dict[tuple[str, ...], Any] = {
+    ("context", "pay"): "map",
+    ("context", "pay", "count"): "int",
+    ("context", "pay", "share"): "double",
+    ("context", "pay", "text"): "string",
+    ("context", "pay", "ok"): "bool",
+    ("context", "pay", "list"): "list",
+    ("saga", "id"): "string",
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("context.pay.count", "int"),
+        ("context.pay.count + 1", "int"),
+        ("1u", "int"),
+        ("context.pay.share * 2.0", "double"),
+        ("saga.id + context.pay.text", "string"),
+        ("timestamp(context.pay.text)", "string"),
+        ('duration("1s")', "string"),
+        ("context.pay.count > 1", "bool"),
+        ("context.pay.list", "list"),
+        ("[context.pay.count]", "list"),
+        ("context.pay", "map"),
+        ("{1: 2}", "map"),
+        ("data.x", "any"),
+        ("data.x + 1", "int"),  # of any other type it fails
+        ('{"a": 1, "b": data.x}["b"]', "any"),
+        ('{"a": 1, "b": data.x}["b"] + saga.id', "any"),
+        ("null", "any"),
+        # the checker is stricter than the evaluation: these work
+        ("context.pay.count > 1.5", "any"),
+        ("context.pay.count == 1.5", "any"),
+        ("context.pay.count in [1.5]", "any"),
+        ("context.pay.text == null", "any"),
+        ("has(context.pay.count) ? context.pay.count : 1", "int"),
+        ("nobody.count", "any"),
+        ("context.pay.count +", "any"),
+    ],
+)
+def test_the_type_that_an_expression_yields(text: str, kind: str) -> None:
+    assert CEL.type_of(text, NAMES, KNOWN) == kind
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "column"),
+    [
+        ('context.pay.count + "x"', "'+' cannot be used on (int, string)", 19),
+        ("context.pay.count + 1.5", "'+' cannot be used on (int, double)", 19),
+        ("saga.id == 5", "'==' cannot be used on (string, int)", 9),
+        ('context.pay.count in ["a"]', "'in' cannot be used on (int, list(string))", 19),
+        ("context.pay.text < 5", "'<' cannot be used on (string, int)", 18),
+        ("context.pay.list['a']", "'[ ]' cannot be used on (list(dyn), string)", 17),
+        ("context.pay.text ? 1 : 2", "'? :' cannot be used on (string, int, int)", 18),
+        ("!context.pay.text", "'!' cannot be used on (string)", 1),
+        ("context.pay.count.size()", "'size' cannot be used on (int)", 23),
+        ("context.pay.count.more", "a member is read from a value of type int, which has none", 18),
+        ("has(context.pay.count.more)", "a member is read from a value of type int, which has none", 4),
+        ("context.pay + 1", "'+' cannot be used on (map(string, dyn), int)", 13),
+    ],
+)
+def test_types_that_never_go_together(text: str, message: str, column: int) -> None:
+    """The places are those of the text as it is written; and a run says the same."""
+    with pytest.raises(ExpressionError) as caught:
+        CEL.type_of(text, NAMES, KNOWN)
+    assert (caught.value.message, caught.value.column) == (message, column)
+
+    values = {"count": 1, "share": 0.5, "text": "t", "ok": True, "list": []}
+    if "==" in text or " in " in text:
+        assert value(text, context={"pay": values}) is False
+    else:
+        assert failed(text, context={"pay": values})
+
+
+def test_a_condition_of_another_type_is_refused_once_its_types_are_known() -> None:
+    assert CEL.type_of("context.pay.ok", NAMES, KNOWN, boolean=True) == "bool"
+    assert CEL.type_of("context.pay.other", NAMES, KNOWN, boolean=True) == "any"
+    with pytest.raises(ExpressionError, match="must be true or false, but is of type int"):
+        CEL.type_of("context.pay.count", NAMES, KNOWN, boolean=True)
+
+
+def test_the_cel_of_a_text() -> None:
+    assert [(part.text, part.start) for part in CEL.inserted("a ${data.n} $${no} ${ x }")] == [
+        ("data.n", 4),
+        (" x ", 21),
+    ]
+    assert CEL.inserted("${data.n") == ()
+
+
+def test_no_more_expressions_are_kept_than_it_says_and_only_short_ones() -> None:
+    expressions = CelExpressions()
+    for number in range(REMEMBERED + 10):
+        expressions.compile(str(number), ())
+    long = expressions.compile("'" + "x" * SHORT + "'", ())
+
+    assert len(expressions._compiled) <= REMEMBERED
+    assert expressions.compile("1 + 1", ()) is expressions.compile("1 + 1", ())
+    assert expressions.compile("'" + "x" * SHORT + "'", ()) is not long

@@ -12,7 +12,7 @@ from hms_orch_cli.errors import NotFound
 from hms_orch_cli.orchestrator.cloud_event import attributes_of
 from hms_orch_cli.orchestrator.definitions import Definitions
 from hms_orch_cli.orchestrator.history import fact_of, read_run
-from hms_orch_cli.orchestrator.projection import QUESTIONS, row_of
+from hms_orch_cli.orchestrator.projection import DEFINITIONS, DISPATCHED, QUESTIONS, row_of
 from hms_orch_cli.ports import Event, Expressions, LogReader, RunRow
 from hms_orch_cli.saga.attention import DECISIONS
 from hms_orch_cli.saga.moment import rfc3339
@@ -59,6 +59,19 @@ def event_json(event: Event) -> dict[str, Any]:
     if event.data is not None:
         document["data"] = orjson.loads(event.data)
     return document
+
+
+def definitions_that_hold(reader: Reader) -> dict[str, str]:
+    """id -> revision, as of the last event."""
+    definitions, after = Definitions(reader, _no_expressions), 0
+    if (written := reader.mark(DEFINITIONS)) is not None:
+        definitions.restore(orjson.loads(written))
+        after = int(reader.mark(DISPATCHED) or 0)
+    while events := reader.read_all(after, PAGE, arrivals=True):
+        for event in events:
+            definitions.apply(event)
+        after = events[-1].seq
+    return definitions.current
 
 
 def claimed(reader: Reader) -> list[RunRow]:

@@ -45,7 +45,12 @@ STEPS = {
     )
 )
 def demo(
-    fail: Annotated[str | None, typer.Option(metavar="STEP", help=f"Let this step fail: {', '.join(STEPS)}.")] = None,
+    fail: Annotated[
+        str | None,
+        typer.Option(
+            metavar="STEP", help=f"Let this step fail: {', '.join(STEPS)}.", autocompletion=lambda: list(STEPS)
+        ),
+    ] = None,
     keep: Annotated[
         Path | None, typer.Option(metavar="DIR", help="A new folder to work in, kept for a look afterwards.")
     ] = None,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hms_orch_cli.cli import output
+from hms_orch_cli.cli import offers, output
 from hms_orch_cli.cli.program import examples, new_app
 
 if TYPE_CHECKING:
@@ -74,7 +74,12 @@ def deploy(
 
 @undeploy_app.command(epilog=examples("hms-orch undeploy dol.benefit.increase.v1"))
 def undeploy(
-    saga: Annotated[str, typer.Argument(metavar="ID", help="The definition's id.", show_default=False)],
+    saga: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID", help="The definition's id.", show_default=False, autocompletion=offers.definitions
+        ),
+    ],
 ) -> None:
     """Let a definition start no run from now on; runs in flight go on with their revision."""
     from hms_orch_cli.application.deploy import undeploy_append

@@ -27,7 +27,7 @@ def show(deployments: Sequence[Deployment]) -> None:
             output.styled(sign, style), f" {each.saga}  revision {each.revision[:REVISION]}  {each.change}{was}"
         )
         for change in each.difference:
-            output.result("    ", output.styled(*_sign(change)), f" {change.sentence()}")
+            output.result("  ", output.styled(*_sign(change)), f" {change.sentence()}")
         for revision, count in each.in_flight.items():
             which = "this revision" if revision == each.revision else f"revision {revision[:REVISION]}"
             output.result(f"  {output.counted(count, 'run')} in flight on {which}")

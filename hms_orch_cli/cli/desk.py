@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 
 import typer
 
-from hms_orch_cli.cli import output
+from hms_orch_cli.cli import offers, output
 from hms_orch_cli.cli.options import Format
 from hms_orch_cli.errors import UsageError
 
@@ -21,7 +21,15 @@ if TYPE_CHECKING:
 
 ACTOR_LIMIT = 200
 
-SagaId = Annotated[str, typer.Argument(metavar="SAGA_ID", help="The run, as status lists it.", show_default=False)]
+SagaId = Annotated[
+    str,
+    typer.Argument(
+        metavar="SAGA_ID",
+        help="The run, as status lists it.",
+        show_default=False,
+        autocompletion=offers.unfinished_runs,
+    ),
+]
 Actor = Annotated[
     str | None, typer.Option("--actor", help="Who wants it, for the log; else HMS_ACTOR, else your user name.")
 ]

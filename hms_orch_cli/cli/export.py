@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hms_orch_cli.cli import output
+from hms_orch_cli.cli import offers, output
 from hms_orch_cli.cli.program import examples, new_app
 from hms_orch_cli.errors import NotFound, UsageError
 
@@ -40,7 +40,9 @@ def export(
         Path | None, typer.Option("--output", metavar="FILE", help="A new file, instead of stdout.")
     ] = None,
     start: Annotated[int, typer.Option("--from", min=1, help="First position.")] = 1,
-    saga: Annotated[str | None, typer.Option(help="Only the events of this run, by its SAGA_ID.")] = None,
+    saga: Annotated[
+        str | None, typer.Option(help="Only the events of this run, by its SAGA_ID.", autocompletion=offers.runs)
+    ] = None,
 ) -> None:
     """Print the log, one CloudEvent (JSON) a line, without losing a byte; `up` may be running.
 

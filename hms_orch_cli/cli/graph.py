@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from hms_orch_cli.cli import output
+from hms_orch_cli.cli import offers, output
 from hms_orch_cli.cli.program import examples, new_app
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ def graph(
             metavar="FILE|DEFINITION|SAGA_ID",
             help="A saga file (- for stdin), the id of a deployed definition, or a run.",
             show_default=False,
+            autocompletion=offers.drawable,
         ),
     ],
     form: Annotated[Drawing, typer.Option("--format", help="text, or for other programs.")] = Drawing.TEXT,

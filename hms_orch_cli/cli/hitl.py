@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from hms_orch_cli.cli import output
+from hms_orch_cli.cli import offers, output
 from hms_orch_cli.cli.desk import Actor, open_desk, say_if_nobody_works, show, sound, who
 from hms_orch_cli.cli.options import Format, Output
 from hms_orch_cli.cli.program import examples, new_app
@@ -19,7 +19,12 @@ app = new_app(noun=True)
 OUTPUT_BYTES = 200_000
 """Of an output. What the log keeps of it is what it keeps of an answer."""
 
-Item = Annotated[str, typer.Argument(metavar="ID", help="The item, as the list shows it.", show_default=False)]
+Item = Annotated[
+    str,
+    typer.Argument(
+        metavar="ID", help="The item, as the list shows it.", show_default=False, autocompletion=offers.items
+    ),
+]
 
 
 @app.command("list", epilog=examples("hms-orch hitl list", "hms-orch hitl list -o json | jq -r '.[].id'"))
@@ -74,7 +79,13 @@ def show_item(item: Item, form: Output = Format.TEXT) -> None:
 def decide(
     item: Item,
     decision: Annotated[
-        str, typer.Argument(metavar="DECISION", help="One of those that the item lists.", show_default=False)
+        str,
+        typer.Argument(
+            metavar="DECISION",
+            help="One of those that the item lists.",
+            show_default=False,
+            autocompletion=offers.decisions,
+        ),
     ],
     note: Annotated[str, typer.Option("--note", help="Why, for the log. It has to be there.", show_default=False)],
     output_: Annotated[

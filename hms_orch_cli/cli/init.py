@@ -3,46 +3,60 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 from hms_orch_cli.cli.program import examples, new_app
 
 app = new_app()
 
-FILES = {"hms-orch.toml": Path("hms-orch.toml"), "benefit-increase.yaml": Path("sagas/benefit-increase.yaml")}
-"""Name of the template -> where it goes, below the working folder."""
+FOR_EDITORS: Final = "# yaml-language-server: $schema=saga.schema.json\n"
+"""The line by which editors with the YAML language server find the schema, which lies beside the file."""
 
 
 @app.command(epilog=examples("hms-orch init", "mkdir shop && cd shop && hms-orch init"))
 def init() -> None:
     """Write hms-orch.toml and the example sagas/benefit-increase.yaml into the working folder.
 
-    Nothing is overwritten: if one of them is there, nothing is written.
+    Beside the example lies the schema by which editors complete and explain its keys. Nothing is overwritten: if one of
+    the files is there, nothing is written.
     """
-    from importlib.resources import files
-
     from hms_orch_cli.cli import output
     from hms_orch_cli.config.environment import working_folder
     from hms_orch_cli.errors import HmsError, NotAllowed
 
-    here = working_folder()
-    for path in FILES.values():
+    here, contents = working_folder(), _contents()
+    for path in contents:
         if (here / path).exists():
             raise NotAllowed(
                 f"{path} is there already; nothing was written", "move it away, or change into a new folder"
             )
     made: list[Path] = []
-    templates = files("hms_orch_cli.cli") / "templates"
     try:
-        for name, path in FILES.items():
+        for path, content in contents.items():
             (here / path).parent.mkdir(exist_ok=True)
-            with (here / path).open("xb") as file:
+            with (here / path).open("x", encoding="utf-8", newline="\n") as file:
                 made.append(here / path)
-                file.write((templates / name).read_bytes())
+                file.write(content)
     except OSError as error:
         for path in made:
             path.unlink(missing_ok=True)
         hint = "check that the folder is yours and has space left"
         raise HmsError(f"{error.filename or here} cannot be written: {error.strerror}", hint) from error
-    for path in FILES.values():
+    for path in contents:
         output.result(f"wrote {path}")
     output.note("next: hms-orch validate sagas/ and hms-orch service list, then hms-orch deploy sagas/ and hms-orch up")
+
+
+def _contents() -> dict[Path, str]:
+    """What goes where, below the working folder."""
+    from importlib.resources import files
+
+    from hms_orch_cli.sagafile.schema import schema_text
+
+    templates = files("hms_orch_cli.cli") / "templates"
+    return {
+        Path("hms-orch.toml"): (templates / "hms-orch.toml").read_text(encoding="utf-8"),
+        Path("sagas/saga.schema.json"): schema_text(),
+        Path("sagas/benefit-increase.yaml"): FOR_EDITORS
+        + (templates / "benefit-increase.yaml").read_text(encoding="utf-8"),
+    }

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from hms_orch_cli.cli import output
+from hms_orch_cli.cli import offers, output
 from hms_orch_cli.cli.desk import Actor, open_desk, say_if_nobody_works, show, sound, who
 from hms_orch_cli.cli.options import Format, Output
 from hms_orch_cli.cli.program import examples, new_app
@@ -51,7 +51,11 @@ def _rows(locks: list[dict[str, Any]]) -> Any:
 def release(
     key: Annotated[
         str,
-        typer.Argument(metavar="KEY", help="As the list shows it; a text that is no JSON without quotes."),
+        typer.Argument(
+            metavar="KEY",
+            help="As the list shows it; a text that is no JSON without quotes.",
+            autocompletion=offers.locks,
+        ),
     ],
     note: Annotated[str, typer.Option("--note", help="Why, for the log. It has to be there.", show_default=False)],
     actor: Actor = None,

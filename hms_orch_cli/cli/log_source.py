@@ -21,8 +21,10 @@ LOOK_S = 0.2
 class LogSource(Protocol):
     """What commands ask for."""
 
-    def runs(self, saga: str | None, states: Sequence[str], limit: int) -> list[dict[str, Any]]:
-        """The runs that fit, newest first."""
+    def runs(
+        self, saga: str | None, states: Sequence[str], limit: int, before: str | None = None
+    ) -> list[dict[str, Any]]:
+        """The runs that fit, newest first; `before` is an id that all of them are below."""
 
     def run(self, saga_id: str) -> dict[str, Any]:
         """One run with its `timeline`. Raises NotFound."""
@@ -38,6 +40,9 @@ class LogSource(Protocol):
 
     def locks(self) -> list[dict[str, Any]]:
         """Every lock with its holder and its line."""
+
+    def definitions(self) -> list[str]:
+        """The ids of the definitions that hold."""
 
     def definition(self, saga: str, revision: str | None = None) -> dict[str, Any]:
         """A definition as it holds, or an earlier revision of it: `{"id", "revision", "content"}`. Raises NotFound."""
@@ -74,10 +79,13 @@ class _StoredLog:
         self._config = config
         self._reader = reader
 
-    def runs(self, saga: str | None, states: Sequence[str], limit: int) -> list[dict[str, Any]]:
+    def runs(
+        self, saga: str | None, states: Sequence[str], limit: int, before: str | None = None
+    ) -> list[dict[str, Any]]:
         from hms_orch_cli.application.run_list import list_runs, run_json
 
-        return [run_json(row) for row in list_runs(self._reader, saga=saga, states=states, limit=limit)]
+        rows = list_runs(self._reader, saga=saga, states=states, before=before, limit=limit)
+        return [run_json(row) for row in rows]
 
     def run(self, saga_id: str) -> dict[str, Any]:
         from hms_orch_cli.application.overview import one_run, timeline_json
@@ -105,6 +113,11 @@ class _StoredLog:
         from hms_orch_cli.application.overview import locks_json
 
         return locks_json(self._reader)
+
+    def definitions(self) -> list[str]:
+        from hms_orch_cli.application.overview import definitions_that_hold
+
+        return sorted(definitions_that_hold(self._reader))
 
     def definition(self, saga: str, revision: str | None = None) -> dict[str, Any]:
         from hms_orch_cli.application.deploy import definition_json
@@ -140,8 +153,10 @@ class _ServersLog:
     def __init__(self, remote: Remote) -> None:
         self._remote = remote
 
-    def runs(self, saga: str | None, states: Sequence[str], limit: int) -> list[dict[str, Any]]:
-        query: dict[str, str | int] = {}
+    def runs(
+        self, saga: str | None, states: Sequence[str], limit: int, before: str | None = None
+    ) -> list[dict[str, Any]]:
+        query: dict[str, str | int] = {} if before is None else {"before": before}
         if saga is not None:
             query["saga"] = saga
         if states:
@@ -170,6 +185,9 @@ class _ServersLog:
     def locks(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self._remote.get("/v1/locks")["locks"]
         return found
+
+    def definitions(self) -> list[str]:
+        return [each["id"] for each in self._remote.get("/v1/definitions")["definitions"]]
 
     def definition(self, saga: str, revision: str | None = None) -> dict[str, Any]:
         query: dict[str, str | int] = {} if revision is None else {"revision": revision}

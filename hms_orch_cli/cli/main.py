@@ -10,6 +10,7 @@ VERBS = {
     "init": Verb("Write hms-orch.toml and an example saga.", "init"),
     "service": Verb("The address book: which service answers where.", "service"),
     "validate": Verb("Check saga files, offline.", "validate"),
+    "test": Verb("Run saga tests, offline and in virtual time.", "test"),
     "deploy": Verb("Validate saga files and record what holds from now on.", "deploy"),
     "undeploy": Verb("Let a definition start no run from now on.", "deploy", "undeploy_app"),
     "up": Verb("Run sagas: dispatcher, dashboard and API.", "up"),

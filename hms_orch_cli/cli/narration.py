@@ -70,6 +70,12 @@ def lines_of(run: Run, facts: Iterable[RunFact]) -> Iterator[Line]:
             yield Line(*said, _width(run.saga))
 
 
+def spoken(run: Run, facts: Iterable[RunFact]) -> Iterator[str]:
+    """The same as whole lines, without a style."""
+    for line in lines_of(run, facts):
+        yield f"{line.sign} {line.name.ljust(line.width)}  {line.text}".rstrip()
+
+
 def _width(saga: Saga) -> int:
     width = _widths.get(saga.revision)
     if width is None:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from hms_orch_cli.cli import output
+from hms_orch_cli.cli import offers, output
 from hms_orch_cli.cli.desk import Actor, Note, open_desk, say_if_nobody_works, sound, steer, who
 from hms_orch_cli.cli.options import Format, Output
 from hms_orch_cli.cli.program import examples, new_app
@@ -15,8 +15,14 @@ from hms_orch_cli.errors import UsageError
 app = new_app()
 resume_app = new_app()
 
-OneRun = Annotated[str | None, typer.Argument(metavar="[SAGA_ID]", help="The run.", show_default=False)]
-Definition = Annotated[str | None, typer.Option("--saga", metavar="ID", help="The definition instead of a run.")]
+OneRun = Annotated[
+    str | None,
+    typer.Argument(metavar="[SAGA_ID]", help="The run.", show_default=False, autocompletion=offers.unfinished_runs),
+]
+Definition = Annotated[
+    str | None,
+    typer.Option("--saga", metavar="ID", help="The definition instead of a run.", autocompletion=offers.definitions),
+]
 
 
 @app.command(

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from hms_orch_cli.cli import output
+from hms_orch_cli.cli import offers, output
 from hms_orch_cli.cli.desk import SagaId, sound
 from hms_orch_cli.cli.options import Format, Output
 from hms_orch_cli.cli.program import examples, new_app
@@ -26,7 +26,13 @@ def plan(
     saga_id: SagaId,
     cancel: Annotated[bool, typer.Option("--cancel", help="What a cancel now would undo.")] = False,
     fail_at: Annotated[
-        str | None, typer.Option("--fail-at", metavar="STEP", help="What would be undone if this step were refused.")
+        str | None,
+        typer.Option(
+            "--fail-at",
+            metavar="STEP",
+            help="What would be undone if this step were refused.",
+            autocompletion=offers.steps,
+        ),
     ] = None,
     form: Output = Format.TEXT,
 ) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from hms_orch_cli.cli import output
+from hms_orch_cli.cli import offers, output
 from hms_orch_cli.cli.options import Format, Output
 from hms_orch_cli.cli.program import examples, new_app
 from hms_orch_cli.errors import EventRefused, UsageError
@@ -48,7 +48,10 @@ class Wanted(NamedTuple):
     )
 )
 def publish(
-    kind: Annotated[str, typer.Argument(metavar="TYPE", help="The event's type.", show_default=False)],
+    kind: Annotated[
+        str,
+        typer.Argument(metavar="TYPE", help="The event's type.", show_default=False, autocompletion=offers.event_types),
+    ],
     data: Annotated[str | None, typer.Option(help="The data: JSON, @FILE, or - for stdin.")] = None,
     event_id: Annotated[
         str | None, typer.Option("--id", help="Names the event for ever; the same id again is no second event.")

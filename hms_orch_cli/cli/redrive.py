@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hms_orch_cli.cli import output
+from hms_orch_cli.cli import offers, output
 from hms_orch_cli.cli.desk import Actor, Note, open_desk, say_if_nobody_works, sound, who
 from hms_orch_cli.cli.options import Format, Output
 from hms_orch_cli.cli.program import examples, new_app
@@ -34,12 +34,23 @@ PAGE = 1_000_000
 )
 def redrive(
     saga_ids: Annotated[
-        list[str] | None, typer.Argument(metavar="[SAGA_ID...]", help="The runs.", show_default=False)
+        list[str] | None,
+        typer.Argument(
+            metavar="[SAGA_ID...]", help="The runs.", show_default=False, autocompletion=offers.redrivable_runs
+        ),
     ] = None,
     state: Annotated[
-        list[str] | None, typer.Option(help="All runs in these states: failed,cancelled,abandoned or given again.")
+        list[str] | None,
+        typer.Option(
+            help="All runs in these states: failed,cancelled,abandoned or given again.", autocompletion=offers.states
+        ),
     ] = None,
-    saga: Annotated[str | None, typer.Option(metavar="ID", help="With --state: only runs of this definition.")] = None,
+    saga: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ID", help="With --state: only runs of this definition.", autocompletion=offers.definitions
+        ),
+    ] = None,
     rate: Annotated[
         float | None, typer.Option(min=0.001, help="At most so many runs a second; without it, all at once.")
     ] = None,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
-from hms_orch_cli.cli import output
+from hms_orch_cli.cli import offers, output
 from hms_orch_cli.cli.options import Format, Output
 from hms_orch_cli.cli.program import examples, new_app
 from hms_orch_cli.errors import EventRefused, LogTampered, NotFound, UsageError
@@ -43,7 +43,9 @@ def replay(
     against: Annotated[
         str | None, typer.Option(metavar="SEQ:HASH", help="Verify against a known end: finds a tail cut off.")
     ] = None,
-    saga: Annotated[str | None, typer.Option(metavar="ID", help="One run, as the log tells it.")] = None,
+    saga: Annotated[
+        str | None, typer.Option(metavar="ID", help="One run, as the log tells it.", autocompletion=offers.runs)
+    ] = None,
     to: Annotated[int | None, typer.Option(metavar="SEQ", min=1, help="With --saga: as it was at a position.")] = None,
     from_file: Annotated[
         str | None, typer.Option("--from-file", metavar="FILE", help="Build the store from an export; - for stdin.")

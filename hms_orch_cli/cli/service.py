@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from hms_orch_cli.cli import output
+from hms_orch_cli.cli import offers, output
 from hms_orch_cli.cli.options import Format, Output
 from hms_orch_cli.cli.program import examples, new_app
 from hms_orch_cli.ports import Service
@@ -14,7 +14,13 @@ from hms_orch_cli.ports import Service
 app = new_app("The address book: which service answers where.", noun=True)
 
 Name = Annotated[
-    str, typer.Argument(metavar="NAME", help="As saga files write it before the colon.", show_default=False)
+    str,
+    typer.Argument(
+        metavar="NAME",
+        help="As saga files write it before the colon.",
+        show_default=False,
+        autocompletion=offers.services,
+    ),
 ]
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from hms_orch_cli.cli import output
+from hms_orch_cli.cli import offers, output
 from hms_orch_cli.cli.options import Format, Output
 from hms_orch_cli.cli.program import examples, new_app
 from hms_orch_cli.errors import UsageError
@@ -45,16 +45,25 @@ STYLES = {
 )
 def status(
     saga_id: Annotated[
-        str | None, typer.Argument(metavar="[SAGA_ID]", help="One run, with its timeline.", show_default=False)
+        str | None,
+        typer.Argument(
+            metavar="[SAGA_ID]", help="One run, with its timeline.", show_default=False, autocompletion=offers.runs
+        ),
     ] = None,
     state: Annotated[
-        list[str] | None, typer.Option(help="Only runs in these states: stuck,failed or given again.")
+        list[str] | None,
+        typer.Option(help="Only runs in these states: stuck,failed or given again.", autocompletion=offers.states),
     ] = None,
-    saga: Annotated[str | None, typer.Option(help="Only runs of this definition.")] = None,
+    saga: Annotated[
+        str | None, typer.Option(help="Only runs of this definition.", autocompletion=offers.definitions)
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most so many runs.")] = 100,
     watch: Annotated[bool, typer.Option("--watch", help="Show it again every second.")] = False,
     fail_on: Annotated[
-        list[str] | None, typer.Option("--fail-on", help="Exit code 1 if a listed run is in one of these states.")
+        list[str] | None,
+        typer.Option(
+            "--fail-on", help="Exit code 1 if a listed run is in one of these states.", autocompletion=offers.states
+        ),
     ] = None,
     form: Output = Format.TEXT,
 ) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from hms_orch_cli.cli import output
+from hms_orch_cli.cli import offers, output
 from hms_orch_cli.cli.options import Format, Output
 from hms_orch_cli.cli.program import examples, new_app
 
@@ -22,7 +22,8 @@ app = new_app()
 )
 def tail(
     types: Annotated[
-        list[str] | None, typer.Option("--type", help="Only events of this type; may be given again.")
+        list[str] | None,
+        typer.Option("--type", help="Only events of this type; may be given again.", autocompletion=offers.event_types),
     ] = None,
     start: Annotated[
         int | None, typer.Option("--from", min=1, help="First position; without it, what comes from now on.")

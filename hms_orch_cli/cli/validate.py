@@ -74,7 +74,7 @@ def validate(
     rules = selected(select or (), ignore or ())
     unread: list[HmsError] = []
     found = files(paths, unread.append)
-    checked = check_files(found, expressions(), services=load().services, strict=strict, rules=rules)
+    checked = check_files(found, expressions(), services=load().services, strict=strict, rules=rules, read=read)
     validation = Validation(checked, unread)
     _print(validation, report)
     for problem in unread:
@@ -119,6 +119,14 @@ def files(paths: Sequence[str], problem: Problem | None = None, *, tests: bool =
             yield file.name, file.read()
         except HmsError as error:
             problem(error)
+
+
+def read(name: str) -> bytes:
+    """A file by the name that findings have for it. Raises NotFound, SagaFileError."""
+    from hms_orch_cli.config.environment import working_folder
+    from hms_orch_cli.sagafile.paths import SagaPath
+
+    return SagaPath(working_folder() / name, name).read()
 
 
 def _stdin() -> bytes:

@@ -149,14 +149,17 @@ class CelExpressions:
         from hms_orch_cli.expressions.types import is_certain, json_type, stand_ins, with_stand_ins
 
         allowed = frozenset(names)
+        holds_map = "{" in text  # all of whose values the checker takes for what the first one is
         env = self._typed.get(allowed)
         if env is None:
             env = self._typed[allowed] = self._new_environment(allowed, stand_ins())
         try:
             kind = json_type(env.compile(with_stand_ins(text, known)).return_type())
         except RuntimeError as error:
-            if is_certain(str(error)):
+            if is_certain(str(error)) and not holds_map:
                 raise compile_error(str(error), text, names) from None
+            return "any"
+        if holds_map and kind not in ("map", "list"):
             return "any"
         if boolean and kind not in ("bool", "any"):
             raise ExpressionError(f"must be true or false, but is of type {kind}", column=1)

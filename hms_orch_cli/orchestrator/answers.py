@@ -34,7 +34,7 @@ def answered(
     )
     if verdict is not Verdict.SUCCESS or op == "compensate":
         return plain
-    kept, output, summary, error = _kept(run, trigger, step, answer)
+    kept, output, summary, error = mapped(run, trigger, step, answer.body)
     return plain._replace(answer=kept, output=output, summary=summary, error=error)
 
 
@@ -43,7 +43,7 @@ def checked(run: Run, trigger: Event, step: CompiledStep, attempt: int, verdict:
     plain = Checked(step.step.name, attempt, verdict, _reason(step, answer), answer.status)
     if verdict is not Verdict.SUCCESS:
         return plain
-    kept, output, summary, error = _kept(run, trigger, step, answer)
+    kept, output, summary, error = mapped(run, trigger, step, answer.body)
     return plain._replace(answer=kept, output=output, summary=summary, error=error)
 
 
@@ -54,18 +54,12 @@ def _reason(step: CompiledStep, answer: Answer) -> str:
     return words_of(redacted(answer.body, step.step.redact))[:REASON_LIMIT]
 
 
-def _kept(
-    run: Run, trigger: Event, step: CompiledStep, answer: Answer
-) -> tuple[Any, dict[str, Any] | None, str | None, str]:
-    """What goes into the log of a successful answer. What is redacted is blotted out first, so that nothing made of the
-    answer can carry it into the log."""
-    return mapped(run, trigger, step, redacted(answer.body, step.step.redact))
-
-
 def mapped(
     run: Run, trigger: Event, step: CompiledStep, body: Any
 ) -> tuple[Any, dict[str, Any] | None, str | None, str]:
-    """(answer, output, summary, error): what a step's success leaves behind, whoever brought `body`."""
+    """(answer, output, summary, error): what a step's success leaves behind, whoever brought `body`. What is redacted
+    is blotted out first, so that nothing made of it can carry it into the log."""
+    body = redacted(body, step.step.redact)
     output: dict[str, Any] | None = None
     names: dict[str, Any] | None = None
     if step.output is not None:

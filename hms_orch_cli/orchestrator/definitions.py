@@ -131,6 +131,12 @@ class Definitions:
             found = self._compiled[name] = compile_saga(self.saga(saga_id, revision), self._expressions())
         return found
 
+    def know(self, compiled: CompiledSaga) -> None:
+        """Takes over a revision that is compiled already."""
+        saga = compiled.saga
+        self._sagas[f"{saga.id} {saga.revision}"] = saga
+        self._compiled[f"{saga.id} {saga.revision}"] = compiled
+
     def content(self, saga_id: str, revision: str) -> dict[str, Any]:
         """The YAML of one revision as plain values. Raises NotFound."""
         for event in reversed(self._store.read(f"definition/{saga_id}")):

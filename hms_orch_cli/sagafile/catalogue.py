@@ -88,6 +88,17 @@ UNDO_NEEDS_ANSWER: Final = Rule(
 DEADLINE_AFTER_IRREVERSIBLE: Final = Rule(
     "HMS120", "deadline-after-irreversible", "warning", "A deadline may turn back what is past an irreversible step."
 )
+SAME_ALWAYS: Final = Rule("HMS121", "constant-condition", "warning", "A condition that is the same for every event.")
+
+NO_TESTS: Final = Rule("HMS200", "no-tests", "error", "A test file is one map with a list of tests.")
+NO_SUCH_SAGA: Final = Rule("HMS201", "no-such-saga", "error", "The saga of a test file is not there, or is not valid.")
+UNKNOWN_NAME: Final = Rule("HMS202", "unknown-name", "error", "A test names a step or a saga that is not there.")
+NEVER_ASKED: Final = Rule("HMS203", "never-asked", "error", "A test answers, or expects, what a step never asks.")
+TEST_TWICE: Final = Rule("HMS204", "test-twice", "error", "Two tests of a file have the same name.")
+NOTHING_EXPECTED: Final = Rule("HMS205", "nothing-expected", "error", "A test that expects nothing shows nothing.")
+BAD_ANSWER: Final = Rule("HMS206", "bad-answer", "error", "An answer that a participant cannot give at this place.")
+UNHEARD: Final = Rule("HMS207", "unheard", "warning", "An event of a test starts no saga, and no step waits for it.")
+ASKED_TWICE: Final = Rule("HMS208", "asked-twice", "error", "A list of expected requests names one of them twice.")
 
 RULES: Final = {rule.id: rule for rule in list(globals().values()) if isinstance(rule, Rule)}
 """Id -> rule."""

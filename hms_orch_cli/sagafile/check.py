@@ -12,7 +12,7 @@ from hms_orch_cli.ports import Expressions, Service
 from hms_orch_cli.saga.definition import Saga, saga_from
 from hms_orch_cli.sagafile import catalogue
 from hms_orch_cli.sagafile.findings import FIRST, Finding
-from hms_orch_cli.sagafile.lint import lint
+from hms_orch_cli.sagafile.lint.advice import lint
 from hms_orch_cli.sagafile.lint.secrets import check_tokens
 from hms_orch_cli.sagafile.outline import Outline, outline_of
 from hms_orch_cli.sagafile.reader import Tree, read

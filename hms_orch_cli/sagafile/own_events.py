@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from hms_orch_cli.errors import ExpressionError
@@ -11,6 +12,13 @@ from hms_orch_cli.sagafile.places import START, STEP
 
 _RUN: Final = "00000000-0001-8000-8000-000000000000"
 _NEXT_RUN: Final = "00000000-0002-8000-8000-000000000000"
+
+_LOOP: Final = re.compile(r"\b(?:all|exists|exists_one|map|filter)\s*\(")
+
+
+def takes_long(text: str) -> bool:
+    """Whether trying an expression out may take a while: it is long, or has a loop."""
+    return len(text) > 1024 or _LOOP.search(text) is not None
 
 
 def lets_runs_in(text: str, trigger: str, saga: str, expressions: Expressions, *, of: str) -> bool:

@@ -27,6 +27,9 @@ CEL_RESERVED: Final = frozenset(
         *("namespace", "null", "package", "return", "true", "var", "void", "while"),
     )
 )
+MAX_EXPRESSIONS: Final = 10_000
+"""Expressions of one file."""
+
 KINDS: Final = ("call", "await", "approval")
 _ONLY_WITH_CALL: Final = ("check", "retry", "timeoutMs", "outcomes")
 _ENDS_A_WAIT: Final = {"await": "Write 'timeoutMs' inside 'await'.", "approval": "Write 'ttlMs' inside 'approval'."}
@@ -69,12 +72,14 @@ class _Rules:
             if trigger in seen:
                 message = f"'{trigger}' is listed twice"
                 self._source.add(catalogue.TRIGGER_TWICE, message, "Remove one of the two.", place, path)
+                continue
             seen.add(trigger)
             if not is_reserved(trigger):
                 continue
             if "filter" not in content or (
                 isinstance(condition, str)
                 and isinstance(saga, str)
+                and self._source.may_try()
                 and lets_runs_in(condition, trigger, saga, expressions, of=saga)
             ):
                 message = f"'{trigger}' is fired by the saga's own runs too: the saga would start itself"
@@ -126,6 +131,12 @@ class _Rules:
         """Every expression and every template compiles with the names of its place."""
         for path, text, kind, names in texts_of(content):
             rule = catalogue.TEMPLATE if kind == "template" else catalogue.EXPRESSION
+            self._source.expressions += text.count("${") if kind == "template" else 1
+            if self._source.expressions > MAX_EXPRESSIONS:
+                message = f"the file has more than {MAX_EXPRESSIONS:,} expressions"
+                place = self._tree.place(path)
+                self._source.add(catalogue.TOO_MUCH, message, "Split it into several files.", place, path)
+                return
             try:
                 if kind == "template":
                     expressions.template(text, names)

@@ -1,4 +1,5 @@
-"""The JSON Schema of saga files, and its complaints in plain words, each at the key or value that it is about."""
+"""The JSON Schemas of saga files and of their tests, and their complaints in plain words, each at the key or value that
+it is about."""
 
 from __future__ import annotations
 
@@ -8,7 +9,8 @@ from collections.abc import Collection, Iterable, Mapping
 from difflib import get_close_matches
 from functools import cache
 from importlib import resources
-from typing import TYPE_CHECKING, Any, Final
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from hms_orch_cli.safe import safe
 from hms_orch_cli.sagafile import catalogue
@@ -20,6 +22,17 @@ from hms_orch_cli.sagafile.source import Source
 if TYPE_CHECKING:
     from jsonschema import ValidationError
     from jsonschema.protocols import Validator
+
+
+class Published(NamedTuple):
+    """A published schema: its file in this package, and what a message calls a whole document."""
+
+    file: str
+    whole: str
+
+
+SAGAS: Final = Published("schema.json", "the saga")
+TESTS: Final = Published("test-schema.json", "the file")
 
 _TYPES: Final = {
     "string": "a text",
@@ -36,23 +49,31 @@ _FORMS: Final = {
     "^[A-Za-z_][A-Za-z0-9_]*$": "letters, digits and '_', not beginning with a digit",
     "^[^\\s]{1,255}$": "an event type: 1 to 255 characters without white space",
     "^[^.\\s]+(\\.[^.\\s]+)*$": "a dotted path such as card.number",
+    "^[a-z0-9]{1,20}$": "up to 20 lower-case letters and digits",
+    "^[a-z_][a-z0-9_]*(\\.(undo|check|poll|undo\\.poll))?$": "a step, or step.undo, .check, .poll, .undo.poll",
 }
 """What a pattern of the schema asks for."""
+
+MOST_COMPLAINTS: Final = 1000
+"""Complaints of the schema on one saga that are looked at; nobody is told of more than a hundred."""
+
+MOST_COMPARED: Final = 100
+"""Words among which the nearest is looked for; of more, as many that begin like the wrong one."""
 
 RULES_HAVE_IT: Final = "rules"
 """`$comment` where the schema serves editors alone: `rules.py` checks the same with better words."""
 
 
-def schema_text() -> str:
-    """The published JSON Schema, as it stands in the package."""
-    return resources.files(__package__).joinpath("schema.json").read_text(encoding="utf-8")
+def schema_text(published: Published = SAGAS) -> str:
+    """A published JSON Schema, as it stands in the package."""
+    return resources.files(__package__).joinpath(published.file).read_text(encoding="utf-8")
 
 
-def check_schema(tree: Tree, source: Source) -> None:
+def check_schema(tree: Tree, source: Source, published: Published = SAGAS) -> None:
     """Notes where a document is not as the schema says."""
-    if _look()(tree.value):
+    if _look(published)(tree.value):
         return
-    errors = list(_validator().iter_errors(tree.value))
+    errors = list(islice(_validator(published).iter_errors(tree.value), MOST_COMPLAINTS))
     by_path: dict[Path, set[str]] = {}
     for error in errors:
         by_path.setdefault(tuple(error.absolute_path), set()).add(str(error.validator))
@@ -62,22 +83,22 @@ def check_schema(tree: Tree, source: Source) -> None:
         path = tuple(error.absolute_path)
         if path in tree.stand_ins or (error.validator != "type" and "type" in by_path[path]):
             continue
-        _note(error, path, tree, source, explained)
+        _note(error, path, published.whole, tree, source, explained)
 
 
 @cache
-def _schema() -> dict[str, Any]:
-    schema: dict[str, Any] = json.loads(schema_text())
+def _schema(published: Published) -> dict[str, Any]:
+    schema: dict[str, Any] = json.loads(schema_text(published))
     return schema
 
 
 @cache
-def _look() -> Look:
-    return look_for(_schema())
+def _look(published: Published) -> Look:
+    return look_for(_schema(published))
 
 
 @cache
-def _validator() -> Validator:
+def _validator(published: Published) -> Validator:
     from jsonschema import Draft202012Validator, ValidationError, validators
 
     def pattern(_: Any, wanted: str, instance: Any, schema: Mapping[str, Any]) -> Iterable[ValidationError]:
@@ -86,11 +107,11 @@ def _validator() -> Validator:
             yield ValidationError("does not match")
 
     extend: Any = validators.extend  # has no types
-    validator: Validator = extend(Draft202012Validator, {"pattern": pattern})(_schema())
+    validator: Validator = extend(Draft202012Validator, {"pattern": pattern})(_schema(published))
     return validator
 
 
-def _note(error: ValidationError, path: Path, tree: Tree, source: Source, explained: set[Path]) -> None:
+def _note(error: ValidationError, path: Path, whole: str, tree: Tree, source: Source, explained: set[Path]) -> None:
     """One complaint of the schema as findings. `explained` are the missing keys that an unknown key explains."""
     keyword = str(error.validator)
     if isinstance(error.schema, Mapping) and error.schema.get("$comment") == RULES_HAVE_IT and keyword != "type":
@@ -98,7 +119,7 @@ def _note(error: ValidationError, path: Path, tree: Tree, source: Source, explai
     wanted: Any = error.validator_value
     value: Any = error.instance
     schema: Any = error.schema
-    where = _name(path)
+    where = _name(path) if path else whole
     if keyword == "additionalProperties":
         _unknown_keys(path, value, schema, tree, source, explained)
     elif keyword == "required":
@@ -191,15 +212,16 @@ def nearest(word: str, known: Collection[str]) -> str:
 
 def _close(word: str, known: Collection[str]) -> str:
     """The nearest right word, whatever its case; empty if none is near."""
-    by_lower = {name.lower(): name for name in known}
-    close = get_close_matches(word[:80].lower(), list(by_lower), 1)
+    wanted, by_lower = word[:80].lower(), {name.lower(): name for name in known}
+    compared: Iterable[str] = by_lower
+    if len(by_lower) > MOST_COMPARED:
+        compared = islice((name for name in by_lower if name[:1] == wanted[:1]), MOST_COMPARED)
+    close = get_close_matches(wanted, compared, 1)
     return by_lower[close[0]] if close else ""
 
 
 def _name(path: Path) -> str:
     """What a message calls a value: its key, with the list position for an item."""
-    if not path:
-        return "the saga"
     keys = [part for part in path if isinstance(part, str)]
     if isinstance(path[-1], int):
         return f"item {path[-1] + 1} of '{keys[-1]}'" if keys else f"item {path[-1] + 1}"

@@ -9,6 +9,8 @@ from hms_orch_cli.sagafile import catalogue
 from hms_orch_cli.sagafile.findings import FIRST, Finding, Path, Place, Rule, pointer_of
 
 MAX_BYTES: Final = 256 * 1024
+MOST_TRIED: Final = 50
+"""Expressions of one file that rules evaluate."""
 MAX_LINE: Final = 1000
 """Characters of a source line that a finding keeps."""
 
@@ -20,11 +22,14 @@ _REFUSED: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufef
 
 
 class Source:
-    """One file. `name` is what findings call it; `findings` collects them."""
+    """One file. `name` is what findings call it; `findings` collects them; `expressions` counts those that were
+    compiled."""
 
     def __init__(self, data: bytes, name: str) -> None:
         self.name = name
         self.findings: list[Finding] = []
+        self.expressions = 0
+        self._tried = 0
         self._lines: list[str] | None = None
         self.text = self._decode(data)
 
@@ -54,6 +59,11 @@ class Source:
                 source_line=source_line[:MAX_LINE],
             )
         )
+
+    def may_try(self) -> bool:
+        """Whether one more expression of the file may be tried out: each may take a while, so only some are."""
+        self._tried += 1
+        return self._tried <= MOST_TRIED
 
     def place_of(self, index: int) -> Place:
         """The place of a character of the text (from 0); for one behind the end, of the last that is not blank."""

@@ -21,6 +21,9 @@ from hms_orch_cli.sagafile.source import Source
 MARK: Final = "hms-orch:"
 """A comment that begins with it is for us, and has to be understood."""
 
+MOST_NAMES: Final = 20
+"""Rules that one comment may name."""
+
 _COMMENT: Final = re.compile(rf"(?:^|(?<=[ \t]))#[ \t]*{MARK}[ \t]*")
 _WISH: Final = re.compile(r"(ignore(?:-file)?)\[([^\[\]]*)\][ \t]*(.*)")
 _NAME: Final = re.compile(r"[^\s,](?:[^,]*[^\s,])?")
@@ -53,6 +56,10 @@ def comments_of(source: Source, trees: Iterable[Tree]) -> list[Comment]:
         wish = _WISH.fullmatch(text)
         place = Place(line, start + 1, line, start + len(text) + 1)
         names = list(_NAME.finditer(wish[2])) if wish else []
+        if len(names) > MOST_NAMES:
+            message = f"this comment names {len(names)} rules, and may name {MOST_NAMES}"
+            source.add(catalogue.BAD_SUPPRESSION, message, "Write several comments.", place)
+            continue
         if wish is None or not names:
             source.add(
                 catalogue.BAD_SUPPRESSION, "this comment is for hms-orch, which does not understand it", _HOW, place

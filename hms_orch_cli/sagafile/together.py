@@ -3,20 +3,21 @@ waits for the same lock. HMS111 to HMS113."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Final
 
 from hms_orch_cli.ports import Expressions
 from hms_orch_cli.safe import safe
 from hms_orch_cli.sagafile import catalogue
-from hms_orch_cli.sagafile.outline import Awaited, Outline
-from hms_orch_cli.sagafile.own_events import lets_runs_in, may_match_runs
+from hms_orch_cli.sagafile.outline import Awaited, Outline, Point
+from hms_orch_cli.sagafile.own_events import lets_runs_in, may_match_runs, takes_long
 from hms_orch_cli.sagafile.source import Source
 
 Placed = tuple[Source, Outline]
 
-MOST_CHAINED: Final = 100
-"""Sagas with a trigger of the orchestrator's own that are held against one another."""
+MOST_TRIED: Final = 2_000
+"""How often a filter or a match is tried on an event of another saga; with more sagas than that the rest is not."""
 
 _WITHOUT_LOCK: Final = frozenset(
     (
@@ -44,12 +45,20 @@ def _ids(sagas: Sequence[Placed]) -> None:
 
 
 def _loops(sagas: Sequence[Placed], expressions: Expressions) -> None:
-    chained = [(source, saga) for source, saga in sagas if saga.triggers and saga.filter][:MOST_CHAINED]
-    starts: dict[str, list[str]] = {saga.id: [] for _, saga in chained}
-    for _, saga in chained:
-        for _, other in chained:
-            if other.id != saga.id and _is_started_by(other, saga.id, expressions):
-                starts[saga.id].append(other.id)
+    chained = [
+        (source, saga) for source, saga in sagas if saga.triggers and saga.filter and not takes_long(saga.filter)
+    ]
+    starts: dict[str, dict[str, None]] = {saga.id: {} for _, saga in chained}
+    tries = (
+        (other.id, saga, kind)
+        for _, other in chained
+        for _, saga in chained
+        if other.id != saga.id
+        for kind in dict.fromkeys(kind for kind, _ in saga.triggers)
+    )
+    for other, saga, kind in islice(tries, MOST_TRIED):
+        if saga.id not in starts[other] and lets_runs_in(saga.filter, kind, saga.id, expressions, of=other):
+            starts[other][saga.id] = None
     for source, saga in chained:
         if circle := _circle(saga.id, starts):
             message = f"a run of '{saga.id}' starts it anew: {' → '.join(circle)}"
@@ -57,11 +66,7 @@ def _loops(sagas: Sequence[Placed], expressions: Expressions) -> None:
             source.add(catalogue.TRIGGER_LOOP, message, fix, *saga.triggers[0][1])
 
 
-def _is_started_by(saga: Outline, other: str, expressions: Expressions) -> bool:
-    return any(lets_runs_in(saga.filter, kind, saga.id, expressions, of=other) for kind, _ in saga.triggers)
-
-
-def _circle(start: str, starts: Mapping[str, list[str]]) -> list[str]:
+def _circle(start: str, starts: Mapping[str, Iterable[str]]) -> list[str]:
     """The shortest way from a saga back to it, empty if there is none."""
     came_from: dict[str, str] = {}
     reached = [start]
@@ -84,17 +89,23 @@ def _locks(sagas: Sequence[Placed], expressions: Expressions) -> None:
     for _, saga in sagas:
         if saga.lock:
             by_key.setdefault(saga.lock, []).append(saga.id)
-    for source, saga in sagas:
-        for awaited in saga.awaits if saga.lock else ():
-            for other in by_key[saga.lock]:
-                if awaited.event not in _WITHOUT_LOCK and _means(awaited, other, saga.id, expressions):
-                    message = (
-                        f"'{awaited.step}' waits for a run of '{other}', which takes the lock '{safe(saga.lock, 60)}' "
-                        "that this run holds: about the same object it never comes"
-                    )
-                    fix = "Let one of them do without the lock, or take it for a key of its own."
-                    source.add(catalogue.WAITS_FOR_OWN_LOCK, message, fix, *awaited.at)
-                    break
+    tries = (
+        (source, saga, awaited, other)
+        for source, saga in sagas
+        for awaited in (saga.awaits if saga.lock else ())
+        if awaited.event not in _WITHOUT_LOCK and not takes_long(awaited.match)
+        for other in by_key[saga.lock]
+    )
+    told: set[Point] = set()
+    for source, saga, awaited, other in islice(tries, MOST_TRIED):
+        if awaited.at not in told and _means(awaited, other, saga.id, expressions):
+            message = (
+                f"'{awaited.step}' waits for a run of '{other}', which takes the lock '{safe(saga.lock, 60)}' "
+                "that this run holds: about the same object it never comes"
+            )
+            fix = "Let one of them do without the lock, or take it for a key of its own."
+            source.add(catalogue.WAITS_FOR_OWN_LOCK, message, fix, *awaited.at)
+            told.add(awaited.at)
 
 
 def _means(awaited: Awaited, other: str, saga: str, expressions: Expressions) -> bool:

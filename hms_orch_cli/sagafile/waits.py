@@ -96,6 +96,8 @@ class _Waits:
             expression = self._expressions.compile(text, (), boolean=boolean)
         except ExpressionError:
             return None
+        if not self._source.may_try():
+            return None
         try:
             return _Constant(expression.evaluate({}))
         except ExpressionError as error:

@@ -118,7 +118,7 @@ def test_what_a_change_means(desk: Desk, changed: tuple[str, str], how: tuple[st
     assert (ended.code, ended.out) == (
         code,
         f"~ shop.order.v1  revision {new}  changed, was {old}\n"
-        f"    + {MEANS[0]}\n    ~ {MEANS[1]}\n    - {MEANS[2]}\n"
+        f"  + {MEANS[0]}\n  ~ {MEANS[1]}\n  - {MEANS[2]}\n"
         f"  1 run in flight on revision {old}\n",
     )
 

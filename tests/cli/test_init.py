@@ -1,13 +1,18 @@
 """`init`: what a new folder gets."""
 
+import json
+import re
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
+import yaml
+from jsonschema import Draft202012Validator
 
 from hms_orch_cli.config import load
 from hms_orch_cli.config.settings import SETTINGS
 from hms_orch_cli.ports import Service
+from hms_orch_cli.sagafile.schema import schema_text
 from tests.cli.conftest import Run
 
 ROOT = Path(__file__).parents[2]
@@ -15,12 +20,28 @@ ROOT = Path(__file__).parents[2]
 
 def test_it_writes_a_configuration_and_the_example_and_says_what_is_next(orch: Run, shop: Path) -> None:
     ended = orch("init")
-    assert (ended.code, ended.out) == (0, "wrote hms-orch.toml\nwrote sagas/benefit-increase.yaml\n")
+    wrote = "wrote hms-orch.toml\nwrote sagas/saga.schema.json\nwrote sagas/benefit-increase.yaml\n"
+    assert (ended.code, ended.out) == (0, wrote)
     assert ended.err.startswith("next: hms-orch validate sagas/")
     assert sorted(str(path.relative_to(shop)) for path in shop.rglob("*") if path.is_file()) == [
         "hms-orch.toml",
         "sagas/benefit-increase.yaml",
+        "sagas/saga.schema.json",
     ]
+
+
+def test_its_example_begins_with_the_line_that_leads_editors_to_the_schema(orch: Run, shop: Path) -> None:
+    """The line that the YAML language server reads; the path in it is relative to the file, and what lies there is the
+    schema that the file fulfils."""
+    orch("init")
+    saga = shop / "sagas" / "benefit-increase.yaml"
+    first, rest = saga.read_text().split("\n", 1)
+    found = re.fullmatch(r"#\s+yaml-language-server\s*:\s*\$schema=(\S+)", first)
+    assert found is not None
+    schema = json.loads((saga.parent / found[1]).read_text())
+    assert schema == json.loads(schema_text())
+    Draft202012Validator(schema).validate(yaml.safe_load(saga.read_text()))
+    assert rest == (ROOT / "sagas" / "benefit-increase.yaml").read_text()
 
 
 def test_the_example_in_the_package_is_the_one_of_the_repository() -> None:
@@ -57,7 +78,7 @@ def test_every_commented_key_of_it_exists(orch: Run, shop: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("there", ["hms-orch.toml", "sagas/benefit-increase.yaml"])
+@pytest.mark.parametrize("there", ["hms-orch.toml", "sagas/benefit-increase.yaml", "sagas/saga.schema.json"])
 def test_it_overwrites_nothing(orch: Run, shop: Path, there: str) -> None:
     (shop / there).parent.mkdir(exist_ok=True)
     (shop / there).write_text("mine")

@@ -18,6 +18,7 @@ import orjson
 
 from hms_orch_cli.application.deploy import deploy_append, standing
 from hms_orch_cli.application.incoming import event_from
+from hms_orch_cli.application.overview import definitions_that_hold
 from hms_orch_cli.application.publish import append_of
 from hms_orch_cli.dashboard.serve import bind
 from hms_orch_cli.event_store.holder import Holder
@@ -104,7 +105,7 @@ class Workshop:
             live = LiveRun(begin(compiled.saga, run_id(saga, trigger.seq, trigger.hash)), compiled, trigger)
             self._play(store, live, told, _now() if at is None else at)
             rows = [row_of(live.state)] if fold else []
-            current = orjson.dumps({"current": {saga: revision}}).decode()
+            current = orjson.dumps({"current": definitions_that_hold(store)}).decode()
             marks = {DISPATCHED: str(store.last_seq()), DEFINITIONS: current}
             store.append([], Derived(rows, marks, None if fold else store.folded_to()))
         return live.state.id

@@ -9,6 +9,7 @@ import orjson
 import pytest
 
 from hms_orch_cli.orchestrator.gate import Gate
+from hms_orch_cli.saga.event_types import DEPLOYED
 
 from ..specs import group, step
 from .house import TYPE, Doors, House, Mains, Services, content, ok, until
@@ -50,6 +51,18 @@ async def test_the_first_that_matches_goes_on_and_its_data_is_the_output() -> No
     assert orjson.loads(house.services.calls[-1].body or "")["context"]["paid"] == order(1)
     assert process.orchestrator.waits.listeners._by_type == {}
     house.prove()
+
+
+async def test_what_is_redacted_of_an_event_stays_in_that_event() -> None:
+    """The run keeps nothing of it, though its `match` may look at it."""
+    paid = awaits(match="event.data.iban == 'DE0012'", redact=["iban"], output={"account": "response.iban"})
+    house = House(content(paid, step("ship")))
+    house.publish("e1")
+    house.publish("p1", kind=PAID, data={"iban": "DE0012"})
+    await house.run()
+    assert house.states() == ["COMPLETED"]
+    assert [e.id for e in house.store.scan() if e.data and "DE0012" in e.data and e.type != DEPLOYED] == ["p1"]
+    assert orjson.loads(house.services.calls[-1].body or "")["context"]["paid"] == {"account": "[redacted]"}
 
 
 async def test_an_event_before_the_step_began_counts_and_one_before_the_trigger_does_not() -> None:

@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
 
-from hms_orch_cli.expressions import CelExpressions
 from hms_orch_cli.sagafile.catalogue import RETIRED, RULES
 from hms_orch_cli.sagafile.findings import Rule
-from hms_orch_cli.sagafile.project import check_files
-from tests.documents import ROOT, rows, section
-from tests.sagafile.books import book
-
-FOLDER = ROOT / "docs" / "rules"
-SERVICES = {**book("payment-svc", "notice-svc", "archive-svc"), **book(**{"mail-svc": "http://mail.example.com"})}
+from tests.documents import rows
+from tests.rule_pages import FOLDER, checked, page
 
 
-def page(rule: str) -> str:
-    return (FOLDER / f"{rule}.md").read_text(encoding="utf-8")
-
-
-def rules_of(text: str, heading: str) -> set[str]:
-    """The rules that the examples under a heading break, checked together."""
-    blocks = re.findall(r"^```yaml\n(.*?)^```$", section(text, heading), re.DOTALL | re.MULTILINE)
-    assert blocks
-    files = [(f"{number}.yaml", block.encode()) for number, block in enumerate(blocks)]
-    results = check_files(files, CelExpressions(), services=SERVICES)
-    return {finding.rule for checked in results for finding in checked.findings}
+def rules_of(rule: str, heading: str) -> set[str]:
+    """The rules that the examples under a heading break."""
+    return {finding.rule for each in checked(rule, heading) for finding in each.findings}
 
 
 def test_every_rule_has_a_page_and_no_other_has() -> None:
@@ -43,12 +29,12 @@ def test_a_page_says_which_rule_it_is_about(rule: Rule) -> None:
 
 @pytest.mark.parametrize("rule", RULES)
 def test_the_failing_example_breaks_this_rule_alone(rule: str) -> None:
-    assert rules_of(page(rule), "## Fails") == {rule}
+    assert rules_of(rule, "## Fails") == {rule}
 
 
 @pytest.mark.parametrize("rule", RULES)
 def test_the_passing_example_breaks_no_rule(rule: str) -> None:
-    assert rules_of(page(rule), "## Passes") == set()
+    assert rules_of(rule, "## Passes") == set()
 
 
 def test_the_index_is_the_catalogue() -> None:

@@ -13,9 +13,9 @@ from hms_orch_cli.errors import StoreFailed, StoreFull
 from hms_orch_cli.event_store.group_commit import BATCH, GroupCommit
 from hms_orch_cli.event_store.memory import MemoryStore
 from hms_orch_cli.ports import Append, Derived, Event
+from hms_orch_cli.rehearsal.virtual_time import Agenda, Loop, PowerCut
 
 from .faults import Plan
-from .loop import Agenda, Loop, PowerCut
 
 AT_A_COMMIT = ("crash before append", "disk full", "fsync failed, lost")
 BEHIND_A_COMMIT = ("fsync failed, kept", "crash after append")

@@ -11,10 +11,10 @@ from hms_orch_cli.expressions import CelExpressions
 from hms_orch_cli.orchestrator.orchestrator import Orchestrator
 from hms_orch_cli.orchestrator.requests import RequestWriter
 from hms_orch_cli.ports import CallRequest, Expression, Template
+from hms_orch_cli.rehearsal.virtual_time import Loop
 from hms_orch_cli.saga.outcome import Answer
 
 from .disk import Journal, ProcessStore
-from .loop import Loop
 
 if TYPE_CHECKING:
     from .simulation import Simulation

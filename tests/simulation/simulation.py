@@ -9,10 +9,10 @@ from random import Random
 from typing import Any, Final, NamedTuple
 
 from hms_orch_cli.ports import EventStore
+from hms_orch_cli.rehearsal.virtual_time import Agenda, Endless
 
 from .disk import Disk
 from .faults import Plan
-from .loop import Agenda, Endless
 from .oracle import Oracle
 from .people import People
 from .process import START_MS, Process
@@ -204,7 +204,7 @@ class Simulation:
     def _problems(self) -> None:
         current = self._current
         if current is not None and current.loop.problems:
-            self.violated("bug", current.loop.problems[0])
+            self.violated("bug", repr(current.loop.problems[0]))
 
     # -- processes
 

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from hms_orch_cli.errors import HmsError
 from hms_orch_cli.ports import CallRequest
+from hms_orch_cli.rehearsal.virtual_time import Agenda, Handle
 from hms_orch_cli.saga.outcome import Answer, Op, Verdict, Wire
 
 from . import faults
 from .faults import Plan
-from .loop import Agenda, Handle
 
 if TYPE_CHECKING:
     from .process import Process

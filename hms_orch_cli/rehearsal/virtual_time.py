@@ -1,9 +1,9 @@
 """Virtual time: an asyncio event loop that never sleeps.
 
-There is one agenda, and it is the time. Each simulated process has a loop of its own over it, so that a crash is one
-assignment: from then on nothing that belongs to the dead loop is run. What belongs to no loop is the world outside.
-Time stands still while anything is ready, callbacks are run in the order in which they were asked for, and timers of
-one moment in the order in which they were set: one seed gives one order.
+There is one agenda, and it is the time. Each process has a loop of its own over it, so that its end is one assignment:
+from then on nothing that belongs to the dead loop is run. What belongs to no loop is the world outside. Time stands
+still while anything is ready, callbacks are run in the order in which they were asked for, and timers of one moment in
+the order in which they were set: the same things happen in the same order each time.
 """
 
 from __future__ import annotations
@@ -12,12 +12,18 @@ import asyncio
 from asyncio import _set_running_loop
 from collections import deque
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from heapq import heappop, heappush
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    _EventLoop = Any  # it has some fifty verbs, of which asyncio itself needs the few below
+else:
+    _EventLoop = asyncio.AbstractEventLoop
 
 
 class PowerCut(BaseException):
-    """The process ends in the middle of what it does. Nothing catches it but the agenda."""
+    """The process ends in the middle of what it does: its loop is dead. Nothing catches it but the agenda."""
 
 
 class Endless(Exception):
@@ -100,11 +106,12 @@ class Agenda:
                     try:
                         handle._callback(*handle._args)
                     except PowerCut:
-                        assert loop is None or loop.dead, "a power cut of nothing"
+                        if loop is None or not loop.dead:
+                            raise
                     except Exception as error:
                         if loop is None:
                             raise
-                        loop.problems.append(repr(error))
+                        loop.problems.append(error)
                     if self.halted:
                         return False
                 if not timers:
@@ -121,13 +128,13 @@ class Agenda:
             _set_running_loop(None)
 
 
-class Loop(asyncio.AbstractEventLoop):
-    """The event loop of one simulated process."""
+class Loop(_EventLoop):  # type: ignore[misc]  # of Any, see above
+    """The event loop of one process. `problems` are what its callbacks raised and nobody caught."""
 
     def __init__(self, agenda: Agenda) -> None:
         self.agenda = agenda
         self.dead = False
-        self.problems: list[str] = []
+        self.problems: list[BaseException] = []
         self._tasks: list[asyncio.Task[Any]] = []
 
     def kill(self) -> None:
@@ -141,10 +148,8 @@ class Loop(asyncio.AbstractEventLoop):
         for task in self._tasks:
             task._log_destroy_pending = False  # type: ignore[attr-defined]
             if task is not current and not task.done():
-                try:
-                    task.get_coro().close()  # type: ignore[union-attr]
-                except (Exception, PowerCut):
-                    continue
+                with suppress(Exception, PowerCut):
+                    task.get_coro().close()
         self._tasks.clear()
         _set_running_loop(running)
 
@@ -185,4 +190,4 @@ class Loop(asyncio.AbstractEventLoop):
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         if not self.dead:
-            self.problems.append(f"{context.get('message')}: {context.get('exception')!r}")
+            self.problems.append(context.get("exception") or RuntimeError(context.get("message")))
