@@ -51,7 +51,7 @@ def _run(office: Office, view: RunView) -> str:
 {_facts(view, told, now)}
 <div class="halves">
 <section aria-label="Drawing" class="card drawing">{graph}</section>
-<section aria-label="Steps">{step_cards(view.run.saga, told["steps"], office.exchanges(view.row.saga_id))}</section>
+<section aria-label="Steps"><h2 class="unseen">Steps</h2>{step_cards(view.run.saga, told["steps"], office.exchanges(view.row.saga_id))}</section>
 </div>
 {times}
 <h2>Events</h2>{events_list(view.events)}"""
