@@ -21,18 +21,17 @@ def _read(name: str) -> Asset:
     return Asset(path.read_bytes(), TYPES[path.suffix])
 
 
-ASSETS: Final = {
-    name: _read(name)
-    for name in ("page.css", "parts.css", "drawings.css", "live.js", "time.js", "act.js", "keys.js", "icon.svg")
-}
+SHEETS: Final = ("page.css", "parts.css", "drawings.css")
+PROGRAMS: Final = ("live.js", "time.js", "act.js", "keys.js", "drawing.js")
+ASSETS: Final = {name: _read(name) for name in (*SHEETS, *PROGRAMS, "icon.svg")}
 
 
 def _address(name: str) -> str:
     return f"/static/{name}?v={sha256(ASSETS[name].content).hexdigest()[:12]}"
 
 
-STYLES: Final = tuple(_address(name) for name in ASSETS if name.endswith(".css"))
-SCRIPTS: Final = tuple(_address(name) for name in ASSETS if name.endswith(".js"))
+STYLES: Final = tuple(map(_address, SHEETS))
+SCRIPTS: Final = tuple(map(_address, PROGRAMS))
 """None of them imports another, so that each is known by what is in it."""
 
 ICON: Final = _address("icon.svg")

@@ -34,8 +34,8 @@ MISSING = (
 SIZES = {"desk": {"width": 1280, "height": 860}, "phone": {"width": 390, "height": 844}}
 AXE = (
     "async () => (await axe.run(document, {resultTypes: ['violations']})).violations"
-    ".map(v => `${v.id}: ${v.help} at ${v.nodes.slice(0, 3).map(n => n.target.join(' ') + ' ' + (n.any[0]?.message ?? '')"
-    ").join(' | ')}`)"
+    ".map(v => `${v.id}: ${v.help} at ${v.nodes.slice(0, 3)"
+    ".map(n => n.target.join(' ') + ' ' + (n.any[0]?.message ?? '')).join(' | ')}`)"
 )
 WAIT_MS = 15_000
 

@@ -76,8 +76,8 @@ class Cast:
         envelope = orjson.loads(request.body or b"{}")
         event = envelope.get("event", {}).get("id", "") if isinstance(envelope, dict) else ""
         lines = self.plays.get(event, {}).get(request.path, (200,))
-        time = self._times.get((request.key, request.path), 0)
-        self._times[request.key, request.path] = time + 1
+        time = self._times.get((event, request.path), 0)
+        self._times[event, request.path] = time + 1
         line = lines[min(time, len(lines) - 1)]
         await asyncio.sleep(self._pace_s * (1 + crc32(request.key.encode()) % 9))
         if line == "slow":
@@ -96,7 +96,7 @@ class Cast:
 async def stage(port: int = 0, pace_s: float = 0.02) -> AsyncIterator[tuple[House, Cast, Server]]:
     """A house on a real port of the loopback, with the definitions of `sagas/` and nothing that has run."""
     cast = Cast(pace_s)
-    async with open_house(participants=cast, services=BOOK) as house:
+    async with open_house(participants=cast, services=BOOK, event_bytes=1 << 20) as house:
         server = bind("127.0.0.1", port)
         await server.start(house.app)
         try:

@@ -123,6 +123,7 @@ async def open_house(
     store: Any = None,
     participants: Any = None,
     services: Mapping[str, Service] = SERVICES,
+    event_bytes: int = EVENT_BYTES,
 ) -> AsyncIterator[House]:
     """A running one; its journal takes so many appends at a time. Over a new store in memory, unless one is given."""
     store = MemoryStore() if store is None else store
@@ -153,7 +154,7 @@ async def open_house(
         jwks=lambda: {"keys": [{"kty": "EC", "kid": "k1"}]},
         read_callback=lambda token: read_callback(SECRET, token),
         check=checked,
-        event_bytes=EVENT_BYTES,
+        event_bytes=event_bytes,
         heard=heard,
         services=services,
     )

@@ -134,7 +134,7 @@ async def test_files_of_the_page_are_there(house: House) -> None:
     elements = Elements((await house.client.get("/")).text)
     addresses = [attributes.get("href") or attributes.get("src") for name, attributes in elements.found
                  if name in ("link", "script")]  # fmt: skip
-    assert len(addresses) == 8
+    assert len(addresses) == 9
     for address in addresses:
         answer = await house.client.get(str(address))
         assert answer.status_code == 200

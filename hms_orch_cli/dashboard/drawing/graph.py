@@ -28,6 +28,9 @@ UNDO: Final = 14
 _MEETINGS: Final = ("step fork ", "step join ", "undo fork ", "undo join ")
 """How the ids begin of points where lines part and meet."""
 
+_LEFT: Final = ("SUCCEEDED", "SKIPPED", *UNDO_STATES)
+"""States of a step behind which the run has gone on."""
+
 
 def graph_svg(graph: Graph, *, page: str | None = "") -> str:
     """The drawing. The steps lead to `#step-<name>` of the page at the address `page`; empty: of this one, None:
@@ -35,7 +38,7 @@ def graph_svg(graph: Graph, *, page: str | None = "") -> str:
     plan = layout(graph)
     nodes = list(_nodes(graph.forward))
     marks = {node.name: node.mark.state for node in nodes if node.mark is not None}
-    forward = "".join(_arrow(arrow, _forward_tone(arrow, marks)) for arrow in plan.forward)
+    forward = "".join(_arrow(arrow, _forward_tone(arrow, marks, graph.state)) for arrow in plan.forward)
     undo = "".join(_arrow(arrow, f"undo {_undo_tone(arrow, marks)}") for arrow in plan.undo)
     boxes = "".join(_step(node, plan, page) for node in nodes)
     size = f'viewBox="0 0 {plan.width:.0f} {plan.height:.0f}" width="{plan.width:.0f}" height="{plan.height:.0f}"'
@@ -55,13 +58,13 @@ def _nodes(part: Part) -> Iterator[Node]:
         yield from _nodes(each)
 
 
-def _forward_tone(arrow: Arrow, marks: dict[str, str]) -> str:
+def _forward_tone(arrow: Arrow, marks: dict[str, str], state: str) -> str:
     """Whether the run has come this way."""
-    if not marks:
-        return ""
-    names = [point.partition(" ")[2] for point in (arrow.start, arrow.end) if point.startswith("step ")]
-    reached = [marks[name] not in ("PENDING", "SKIPPED") for name in names if name in marks]
-    return "been" if reached and all(reached) else ""
+    if arrow.end == "end":
+        return "been" if state == "COMPLETED" else ""
+    start, end = (marks.get(point.partition(" ")[2]) for point in (arrow.start, arrow.end))
+    left = start in _LEFT or (start is None and bool(marks))
+    return "been" if left and end != "PENDING" and (start or end) else ""
 
 
 def _undo_tone(arrow: Arrow, marks: dict[str, str]) -> str:

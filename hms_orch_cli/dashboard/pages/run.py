@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -42,6 +43,7 @@ def _run(office: Office, view: RunView) -> str:
     told = timeline_json(view)
     lines = timings(told["timeline"])
     graph = graph_svg(graph_of(view.run.saga, told))
+    cards = step_cards(view.run.saga, told["steps"], office.exchanges(view.row.saga_id))
     times = ""
     if lines:
         times = f'<h2>Times</h2><div class="card">{gantt(lines, view.row.started_at, view.row.ended_at or now)}</div>'
@@ -51,7 +53,7 @@ def _run(office: Office, view: RunView) -> str:
 {_facts(view, told, now)}
 <div class="halves">
 <section aria-label="Drawing" class="card drawing">{graph}</section>
-<section aria-label="Steps"><h2 class="unseen">Steps</h2>{step_cards(view.run.saga, told["steps"], office.exchanges(view.row.saga_id))}</section>
+<section aria-label="Steps"><h2 class="unseen">Steps</h2>{cards}</section>
 </div>
 {times}
 <h2>Events</h2>{events_list(view.events)}"""
@@ -68,7 +70,11 @@ def _why(office: Office, view: RunView) -> str:
         for item in items
     )
     tone = "grave" if view.row.state in ("STUCK", "FAILED") else "asks" if items else ""
-    return f'<div class="why {tone}"><p>{sentence(explained["explanation"])}</p>{links}</div>'
+    return f'<div class="why {tone}"><p>{sentence(_COMMAND.sub("", explained["explanation"]))}</p>{links}</div>'
+
+
+_COMMAND: Final = re.compile(r" \(hms-orch hitl decide [^)]*\)")
+"""How a person decides in a terminal: here there is a button."""
 
 
 def _facts(view: RunView, told: Mapping[str, Any], now: int) -> str:

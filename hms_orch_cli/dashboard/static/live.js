@@ -5,6 +5,7 @@ const main = () => document.getElementById("live");
 const inUse = () => document.querySelector("dialog[open]") !== null;
 const name = (node) => (node.nodeType === Node.ELEMENT_NODE ? node.id || node.dataset?.key || "" : "");
 const alike = (a, b) => a.nodeType === b.nodeType && a.nodeName === b.nodeName && name(a) === name(b);
+const OWN = ["open", "data-seen"]; // attributes that are this browser's own
 let asked = false;
 let busy = false;
 
@@ -16,10 +17,10 @@ function take(old, fresh) {
   }
   if (old.hasAttribute("data-keep")) return;
   for (const { name } of [...old.attributes]) {
-    if (!fresh.hasAttribute(name) && name !== "open") old.removeAttribute(name);
+    if (!fresh.hasAttribute(name) && !OWN.includes(name)) old.removeAttribute(name);
   }
   for (const { name, value } of fresh.attributes) {
-    if (old.getAttribute(name) !== value && name !== "open") old.setAttribute(name, value);
+    if (old.getAttribute(name) !== value && !OWN.includes(name)) old.setAttribute(name, value);
   }
   takeChildren(old, fresh);
 }
