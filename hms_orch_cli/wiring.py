@@ -65,6 +65,8 @@ class Works(NamedTuple):
     orchestrator: Orchestrator
     office: Office
     webhook: Webhook | None
+    secret: bytes
+    """kept in the keys' folder: for what the server hands out and takes back"""
 
 
 def assemble(config: Config, store: SqliteStore, observers: Sequence[Observer], public_url: str) -> Works:
@@ -123,7 +125,7 @@ def assemble(config: Config, store: SqliteStore, observers: Sequence[Observer], 
     )
     if webhook is not None:
         orchestrator.on_question = webhook.wake
-    return Works(store, journal, orchestrator, office, webhook)
+    return Works(store, journal, orchestrator, office, webhook, secret)
 
 
 def _webhook(url: str, store: SqliteStore, moved: Callable[[int], None]) -> Webhook:

@@ -90,14 +90,16 @@ class Office:
         self._began_at = clock.now_ms()
 
     async def publish(self, events: Sequence[NewEvent]) -> list[Published]:
-        """Positions, once durable. Raises EventConflict, Overloaded, StoreFull."""
+        """Positions, once durable. Raises EventConflict, Overloaded, StoreFull, and then none of them is taken."""
         published = await publish_live(self._journal, self._reader, events)
         self._orchestrator.wake()
         return published
 
-    async def deploy(self, text: bytes) -> deploy.Deployment:
-        """Validates a definition (YAML or JSON) and records it. Raises SagaFileError."""
+    async def deploy(self, text: bytes, allow: Callable[[str], None] = lambda _: None) -> deploy.Deployment:
+        """Validates a definition (YAML or JSON) and records it, if `allow` does not raise for its id. Raises
+        SagaFileError."""
         checked = self._check(text)
+        allow(checked.saga)
         in_flight = run_list.in_flight(self._reader).get(checked.saga, {})
         now = deploy.standing(self._reader, checked.saga)
         deployment = deploy.plan(now, checked.saga, checked.revision, checked.content, in_flight)

@@ -6,12 +6,30 @@ from collections.abc import Sequence
 from typing import Any
 
 from hms_orch_cli import __version__
+from hms_orch_cli.application.incoming import ATTRIBUTE_LIMIT, INTEGERS
+from hms_orch_cli.dashboard.callers import ROLES
 from hms_orch_cli.dashboard.openapi_views import VIEW_PATHS, VIEW_SCHEMAS
+from hms_orch_cli.dashboard.wishes import ACTOR, MOST
+from hms_orch_cli.views.states import STATES
 
 _TEXT = {"type": "string"}
 _COUNT = {"type": "integer", "minimum": 0}
 _OBJECT = {"type": "object"}
-_ACTOR = {"type": "string", "maxLength": 200, "default": "api"}
+_POSITION = {"type": "integer", "minimum": 0, "maximum": (1 << 63) - 1}
+_ACTOR = {
+    "type": "string",
+    "maxLength": MOST["actor"],
+    "pattern": r"\S",
+    "default": ACTOR,
+    "description": "who wants it; the name of a named token takes its place",
+}
+_ATTRIBUTE = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": ATTRIBUTE_LIMIT,
+    "pattern": r"^[^\u0000-\u001f\u007f-\u009f]+$",
+}
+_TYPE = {**_ATTRIBUTE, "pattern": r"^(?!saga\.|hitl\.)[^\u0000-\u001f\u007f-\u009f]+$"}
 _PAUSED = {
     "type": "object",
     "properties": {"id": _TEXT, "paused": {"type": "boolean"}},
@@ -19,8 +37,8 @@ _PAUSED = {
 }
 
 
-def document() -> dict[str, Any]:
-    """The whole document."""
+def document(*, needs_token: bool = False) -> dict[str, Any]:
+    """The whole document; `needs_token` as the server is configured."""
     return {
         "openapi": "3.1.0",
         "info": {
@@ -30,7 +48,7 @@ def document() -> dict[str, Any]:
             "description": "Every error is a problem document (RFC 9457), with a `hint` where there is a next step.",
             "license": {"name": "MIT", "identifier": "MIT"},
         },
-        "security": [{}, {"token": []}],
+        "security": [{"token": []}] if needs_token else [],
         "paths": _paths(),
         "components": {
             "securitySchemes": {
@@ -53,19 +71,19 @@ def _paths() -> dict[str, Any]:
     return {
         "/v1/events": {
             "post": _operation(
-                "Publish an event, or a batch; 202 once durable",
+                "Publish an event, or a batch, all of it or nothing; 202 once durable (ce-* headers: the body is data)",
                 {202: {"oneOf": [_ref("Published"), _ref("PublishedBatch")]}},
                 body={
                     "application/cloudevents+json": event,
                     "application/cloudevents-batch+json": batch,
-                    "application/json": {"description": "an event, or with ce-* headers its data"},
+                    "application/json": event,
                 },
             ),
             "get": _operation(
                 "Events behind a position: a page, or with Accept: text/event-stream a stream",
                 {200: page},
                 query={
-                    "after": _COUNT,
+                    "after": _POSITION,
                     "type": {"type": "array", "items": _TEXT},
                     "limit": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100},
                 },
@@ -78,9 +96,9 @@ def _paths() -> dict[str, Any]:
                 {200: _record(sagas={"type": "array", "items": _ref("Run")})},
                 query={
                     "saga": _TEXT,
-                    "state": {"type": "array", "items": _TEXT},
-                    "text": {"type": "string", "description": "an id, a name or the reason holds it"},
-                    "event": {"type": "integer", "minimum": 1, "description": "position of the triggering event"},
+                    "state": {"type": "array", "items": {"enum": list(STATES)}},
+                    "text": {**_TEXT, "description": "an id, a name or the reason holds it"},
+                    "event": {**_POSITION, "minimum": 1, "description": "position of the triggering event"},
                     "before": {**_TEXT, "description": "the last id of the page before"},
                     "limit": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100},
                 },
@@ -97,7 +115,7 @@ def _paths() -> dict[str, Any]:
             "post": _operation(
                 "Deploy a definition; the same content again changes nothing",
                 {200: _ref("Deployment"), 201: _ref("Deployment")},
-                body={"application/yaml": {}, "application/json": {}},
+                body={"application/yaml": _SAGA, "application/json": _SAGA},
             ),
         },
         "/v1/definitions/{id}": {
@@ -120,6 +138,7 @@ def _paths() -> dict[str, Any]:
                 security=[],
             )
         },
+        "/v1/me": {"get": _operation("Who asks, and what they may do", {200: _ref("Caller")})},
         "/healthz": {"get": _operation("The process lives", {200: None}, security=[])},
         "/readyz": {"get": _operation("Ready for work, or 503 with the reason", {200: _record(ready={"const": True})})},
         "/metrics": {"get": _operation("Metrics in the text format of Prometheus", {200: None})},
@@ -162,7 +181,7 @@ def _questions() -> dict[str, Any]:
         "/v1/hitl": {"get": _operation("Open items, the oldest first", {200: _record(items=items)})},
         "/v1/hitl/{id}": {
             "get": _operation("One item, and what became of it", {200: _ref("ItemWithEnd")}, path="id"),
-            **_wish("Decide an open item, once", decided, needs=["decision", "note"], decision=_TEXT, output={}),
+            **_wish("Decide an open item, once", decided, needs=["decision", "note"], decision=_DECISION, output={}),
         },
         "/v1/locks": {"get": _operation("Locks, their holders and lines", {200: _record(locks=locks)})},
         "/v1/locks/release": _wish(
@@ -197,7 +216,7 @@ def _operation(
     names = (path,) if isinstance(path, str) else path or ()
     parameters += [{"name": name, "in": "path", "required": True, "schema": _TEXT} for name in names]
     if stream:
-        parameters.append({"name": "Last-Event-ID", "in": "header", "schema": _COUNT})
+        parameters.append({"name": "Last-Event-ID", "in": "header", "schema": _POSITION})
     responses: dict[str, Any] = {"default": {"$ref": "#/components/responses/Problem"}}
     for status, schema in answers.items():
         responses[str(status)] = {"description": "done"}
@@ -231,17 +250,24 @@ def _maybe(kind: str) -> dict[str, Any]:
     return {"type": [kind, "null"]}
 
 
+_DECISION = {"type": "string", "maxLength": MOST["decision"]}
+_SAGA = {
+    "type": "object",
+    "description": "a saga file: `hms-orch schema` prints the whole JSON Schema, and 422 names what is wrong with it",
+    "required": ["id", "trigger", "steps"],
+}
 _EVENT_MEMBERS: dict[str, Any] = {
     "specversion": {"const": "1.0"},
-    "id": _TEXT,
-    "source": _TEXT,
-    "type": _TEXT,
+    "id": _ATTRIBUTE,
+    "source": _ATTRIBUTE,
+    "type": _TYPE,
     "time": {"type": "string", "format": "date-time"},
-    "subject": _TEXT,
-    "datacontenttype": _TEXT,
-    "dataschema": _TEXT,
+    "subject": _ATTRIBUTE,
+    "datacontenttype": {**_ATTRIBUTE, "pattern": r"^(application/json|[!-.0-:<-~]+/[!-.0-:<-~]+\+json)$"},
+    "dataschema": _ATTRIBUTE,
     "data": {},
 }
+_NEEDED = ["specversion", "id", "source", "type"]
 _STEP = _record(name=_TEXT, state=_TEXT, attempts=_COUNT, summary=_maybe("string"))
 _RUN = _record(
     sagaId=_TEXT,
@@ -274,13 +300,24 @@ _BY_REVISION: dict[str, Any] = {
 _SCHEMAS: dict[str, Any] = {
     "Event": {
         "type": "object",
-        "description": "a CloudEvent 1.0; further members are extension attributes",
-        "properties": _EVENT_MEMBERS,
-        "required": ["specversion", "id", "source", "type"],
+        "description": "a CloudEvent 1.0; further members are extension attributes, null is as good as left out",
+        "properties": {
+            name: schema if name in _NEEDED else {"anyOf": [schema, {"type": "null"}]}
+            for name, schema in _EVENT_MEMBERS.items()
+        },
+        "required": _NEEDED,
+        "propertyNames": {"pattern": "^[a-z0-9]{1,20}$"},
+        "additionalProperties": {
+            "anyOf": [
+                _ATTRIBUTE,
+                {"type": ["boolean", "null"]},
+                {"type": "integer", "minimum": -INTEGERS, "maximum": INTEGERS - 1},
+            ]
+        },
     },
     "StoredEvent": {
         "type": "object",
-        "properties": {"seq": _COUNT, **_EVENT_MEMBERS},
+        "properties": {"seq": _COUNT, **_EVENT_MEMBERS, "type": _ATTRIBUTE},
         "required": ["seq", "specversion", "id", "source", "type", "time"],
     },
     "Taken": _record(position=_COUNT, duplicate={"type": "boolean"}),
@@ -341,6 +378,13 @@ _SCHEMAS: dict[str, Any] = {
         changes={"type": "array", "items": _TEXT},
         difference={"type": "array", "items": _ref("Change")},
         inFlight=_BY_REVISION,
+    ),
+    "Caller": _record(
+        name=_maybe("string"),
+        role={"enum": list(ROLES)},
+        sagas={"type": "array", "items": _TEXT, "description": "definitions that it may act on; empty: all"},
+        types={"type": "array", "items": _TEXT, "description": "types that it may publish; empty: all"},
+        rights={"type": "array", "items": _TEXT},
     ),
     "Change": _record(
         kind={"enum": ["added", "removed", "renamed", "moved", "changed", "rewritten"]},

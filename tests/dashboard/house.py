@@ -13,6 +13,7 @@ from starlette.applications import Starlette
 
 from hms_orch_cli.application.clock import SystemClock
 from hms_orch_cli.application.office import Checked, Office
+from hms_orch_cli.config.tokens import Token
 from hms_orch_cli.dashboard.app import create_app
 from hms_orch_cli.errors import SagaFileError
 from hms_orch_cli.event_store.group_commit import GroupCommit
@@ -119,6 +120,7 @@ async def open_house(
     tokens: Sequence[str] = (),
     public_url: str | None = None,
     *,
+    named: Sequence[Token] = (),
     waiting: int = 32_768,
     store: Any = None,
     participants: Any = None,
@@ -158,7 +160,7 @@ async def open_house(
         heard=heard,
         services=services,
     )
-    app = create_app(office, host=host, tokens=tokens, public_url=public_url)
+    app = create_app(office, host=host, tokens=tokens, named_tokens=named, session_secret=SECRET, public_url=public_url)
     orchestrator.start()
     office.ready = True
     transport = httpx.ASGITransport(app)

@@ -186,7 +186,7 @@ async def test_the_keys_are_public(house: House) -> None:
     assert "max-age" in answer.headers["cache-control"]
 
 
-OF_THE_PAGE = (*PAGES, "/live")
+OF_THE_PAGE = (*PAGES, "/live", "/login", "/logout")
 """Its own routes, which are no API."""
 
 

@@ -18,18 +18,16 @@ LIVE_S: Final = 0.5
 
 
 async def live(office: Office, streams: Streams, request: Request) -> Response:
-    """A stream that says how far the log has grown, at most twice a second, and nothing of what is in it. It says so
-    once more when the run list, which is written behind, has caught up."""
+    """A stream that says how far the log has grown, at most twice a second, and nothing of what is in it."""
     told = request.headers.get("last-event-id", "")
     seen = int(told) if told.isdigit() and len(told) < 19 else number(request, "after", 0, 0, (1 << 63) - 1)
-    folded = office.folded_to()
 
     def look() -> tuple[bytes, bool]:
-        nonlocal seen, folded
-        seq, behind = office.last_seq(), office.folded_to()
-        if (seq, behind) == (seen, folded):
+        nonlocal seen
+        seq = office.last_seq()
+        if seq == seen:
             return b"", False
-        seen, folded = seq, behind
+        seen = seq
         return b"id: %d\ndata: %d\n\n" % (seq, seq), False
 
     return streams.answer(look, LIVE_S)

@@ -75,7 +75,8 @@ async def show(office: Office, request: Request) -> Response:
         body = f'<div class="lead"><h1>Runs</h1></div>{EMPTY}'
     else:
         body = _lead(office, chosen) + _filters(office, chosen) + _list(rows, chosen, office.clock.now_ms())
-    return page(office, request, "Runs", body, place="/", seq=seq)
+    behind = seq - office.folded_to() > TAIL
+    return page(office, request, "Runs", body, place="/", seq=seq, behind=behind)
 
 
 def run_line(row: RunRow, now_ms: int, *, same: str = "") -> str:

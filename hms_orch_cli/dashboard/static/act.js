@@ -63,7 +63,7 @@ function ask(button) {
     maxlength: 500, ...(needs ? { required: "" } : {}),
   });
   const output = told.output && field(form, "textarea", "output", "What the step would have answered, as JSON (may stay empty)", { class: "mono", spellcheck: "false" });
-  const who = document.documentElement.dataset.actor ? null : field(form, "input", "actor", "Your name", { maxlength: 200, autocomplete: "name" });
+  const who = document.querySelector("[data-actor]") ? null : field(form, "input", "actor", "Your name", { maxlength: 200, autocomplete: "name" });
   if (who) who.value = localStorage.getItem(NAME) ?? "";
   const wrong = make("p", "", { class: "wrong", role: "alert" });
   const go = make("button", told.sure || button.textContent, { class: `button main${button.matches(".grave") ? " grave" : ""}`, type: "submit" });

@@ -77,7 +77,7 @@ async function refresh() {
   }
   setTimeout(() => {
     busy = false;
-    if (asked && !document.hidden) refresh();
+    if ((asked || "behind" in main().dataset) && !document.hidden) refresh();
   }, PAUSE);
 }
 
