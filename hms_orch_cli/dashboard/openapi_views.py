@@ -4,19 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from hms_orch_cli.dashboard.openapi_schemas import COUNT, OBJECT, TEXT, maybe, record, ref
 from hms_orch_cli.views.activity import OUTCOMES, WINDOWS
 
-_TEXT: Final = {"type": "string"}
-_COUNT: Final = {"type": "integer", "minimum": 0}
 _PROBLEM: Final = {"$ref": "#/components/responses/Problem"}
-
-
-def _record(**members: Any) -> dict[str, Any]:
-    return {"type": "object", "properties": members, "required": list(members)}
-
-
-def _maybe(kind: str) -> dict[str, Any]:
-    return {"type": [kind, "null"]}
 
 
 def _get(summary: str, answer: dict[str, Any], *parameters: dict[str, Any]) -> dict[str, Any]:
@@ -26,10 +17,10 @@ def _get(summary: str, answer: dict[str, Any], *parameters: dict[str, Any]) -> d
 
 
 def _list(name: str, of: str) -> dict[str, Any]:
-    return _record(**{name: {"type": "array", "items": {"$ref": f"#/components/schemas/{of}"}}})
+    return record(**{name: {"type": "array", "items": ref(of)}})
 
 
-_ID: Final = {"name": "id", "in": "path", "required": True, "schema": _TEXT}
+_ID: Final = {"name": "id", "in": "path", "required": True, "schema": TEXT}
 
 VIEW_PATHS: Final[dict[str, Any]] = {
     "/v1/sagas/{id}/requests": _get(
@@ -42,67 +33,65 @@ VIEW_PATHS: Final[dict[str, Any]] = {
     ),
     "/v1/activity": _get(
         "Runs that begin and end, slot by slot; of before this process as far as the run list tells",
-        {"$ref": "#/components/schemas/Activity"},
+        ref("Activity"),
         {"name": "window", "in": "query", "schema": {"enum": list(WINDOWS), "default": "hour"}},
-        {"name": "saga", "in": "query", "schema": _TEXT},
+        {"name": "saga", "in": "query", "schema": TEXT},
     ),
     "/v1/services": _get("The participants, and how they have been answering", _list("services", "Service")),
 }
 
-_SLOT: Final = _record(
-    started=_COUNT, **dict.fromkeys(OUTCOMES, _COUNT), p50Ms=_maybe("integer"), p95Ms=_maybe("integer")
-)
+_SLOT: Final = record(started=COUNT, **dict.fromkeys(OUTCOMES, COUNT), p50Ms=maybe("integer"), p95Ms=maybe("integer"))
 
 VIEW_SCHEMAS: Final[dict[str, Any]] = {
-    "Activity": _record(
+    "Activity": record(
         window={"enum": list(WINDOWS)},
-        slotMs=_COUNT,
-        slots={"type": "array", "items": {"allOf": [_record(at=_TEXT), _SLOT]}},
+        slotMs=COUNT,
+        slots={"type": "array", "items": {"allOf": [record(at=TEXT), _SLOT]}},
         total=_SLOT,
-        failures={"type": "array", "items": _record(saga=_TEXT, step=_TEXT, count=_COUNT)},
+        failures={"type": "array", "items": record(saga=TEXT, step=TEXT, count=COUNT)},
     ),
-    "Service": _record(
-        name=_TEXT,
-        url=_maybe("string"),
+    "Service": record(
+        name=TEXT,
+        url=maybe("string"),
         state={"enum": ["up", "unsteady", "down", "quiet"]},
-        usedBy={"type": "array", "items": _TEXT},
-        answered=_COUNT,
-        failed=_COUNT,
-        p50Ms=_maybe("integer"),
-        p95Ms=_maybe("integer"),
-        lastAnswerAt=_maybe("string"),
-        lastFailureAt=_maybe("string"),
-        lastFailure=_maybe("string"),
+        usedBy={"type": "array", "items": TEXT},
+        answered=COUNT,
+        failed=COUNT,
+        p50Ms=maybe("integer"),
+        p95Ms=maybe("integer"),
+        lastAnswerAt=maybe("string"),
+        lastFailureAt=maybe("string"),
+        lastFailure=maybe("string"),
         minutes={
             "type": "array",
             "description": "of the last hour, from the oldest on: attempts that were answered, and that were not",
-            "items": {"type": "array", "items": _COUNT, "minItems": 2, "maxItems": 2},
+            "items": {"type": "array", "items": COUNT, "minItems": 2, "maxItems": 2},
         },
     ),
-    "Exchange": _record(
-        step=_TEXT,
+    "Exchange": record(
+        step=TEXT,
         op={"enum": ["call", "compensate"]},
-        attempts=_COUNT,
+        attempts=COUNT,
         request={
             "type": ["object", "null"],
             "properties": {
-                **{"service": _TEXT, "method": _TEXT, "path": _TEXT, "key": _TEXT, "body": {}},
-                **{"query": {"type": "object"}, "headers": {"type": "object", "additionalProperties": _TEXT}},
-                "error": {**_TEXT, "description": "an expression could not be evaluated: nothing was sent"},
+                **{"service": TEXT, "method": TEXT, "path": TEXT, "key": TEXT, "body": {}},
+                **{"query": OBJECT, "headers": {"type": "object", "additionalProperties": TEXT}},
+                "error": {**TEXT, "description": "an expression could not be evaluated: nothing was sent"},
             },
             "required": ["service", "method", "path", "key"],
         },
         answer={
             "type": ["object", "null"],
-            "properties": {"status": _maybe("integer"), "reason": _maybe("string"), "body": {}, "output": {}},
+            "properties": {"status": maybe("integer"), "reason": maybe("string"), "body": {}, "output": {}},
             "required": ["status", "reason", "body", "output"],
         },
     ),
-    "Revision": _record(
-        revision=_TEXT,
-        deployedAt=_TEXT,
-        undeployedAt=_maybe("string"),
-        changes={"type": "array", "items": _TEXT},
-        inFlight=_COUNT,
+    "Revision": record(
+        revision=TEXT,
+        deployedAt=TEXT,
+        undeployedAt=maybe("string"),
+        changes={"type": "array", "items": TEXT},
+        inFlight=COUNT,
     ),
 }
