@@ -67,6 +67,8 @@ class Works(NamedTuple):
     office: Office
     webhook: Webhook | None
     traces: Traces | None
+    secret: bytes
+    """kept in the keys' folder: for what the server hands out and takes back"""
 
 
 def assemble(config: Config, store: SqliteStore, observers: Sequence[Observer], public_url: str) -> Works:
@@ -85,6 +87,7 @@ def assemble(config: Config, store: SqliteStore, observers: Sequence[Observer], 
     from hms_orch_cli.signing.callback import callback_token, read_callback
     from hms_orch_cli.signing.keys import KeyRing
     from hms_orch_cli.signing.token import Es256Signer
+    from hms_orch_cli.views.activity import Activity
 
     webhook = None
     if config.hitl_webhook is not None:
@@ -94,6 +97,8 @@ def assemble(config: Config, store: SqliteStore, observers: Sequence[Observer], 
     if config.traces_url is not None:
         traces = _traces(config.traces_url, store)
         observers = [*observers, traces]
+    heard = Activity()
+    observers = [*observers, heard]
     keys = KeyRing(config.keys_folder)
     signer = Es256Signer(keys, config.issuer)
     secret = keys.callback_secret()
@@ -131,10 +136,12 @@ def assemble(config: Config, store: SqliteStore, observers: Sequence[Observer], 
             store_bytes=lambda: stored_bytes(config.store_path),
             webhook_failures=lambda: 0 if webhook is None else webhook.failures,
         ),
+        heard=heard,
+        services=config.services,
     )
     if webhook is not None:
         orchestrator.on_question = webhook.wake
-    return Works(store, journal, orchestrator, office, webhook, traces)
+    return Works(store, journal, orchestrator, office, webhook, traces, secret)
 
 
 def _traces(url: str, reader: LogReader) -> Traces:

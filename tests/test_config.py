@@ -54,6 +54,7 @@ class TestDefaults:
             port=7600,
             public_url=None,
             tokens=(),
+            named_tokens={},
             issuer="hms-orch",
             keys_folder=here / ".hms/keys",
             calls=256,

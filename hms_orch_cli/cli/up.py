@@ -70,7 +70,7 @@ def up(
     if config.log_format == LogFormat.JSON:
         speak_json()
     print_log_records()
-    refuse_to_listen(config.host, config.tokens)
+    refuse_to_listen(config.host, (*config.tokens, *config.named_tokens))
     with hold_store(config) as holder:
         server = bind(config.host, config.port)
         try:
@@ -93,6 +93,7 @@ def _run(config: Config, holder: Holder, server: Server, until_idle: bool) -> in
 async def _work(config: Config, holder: Holder, server: Server, until_idle: bool) -> int:
     """Starts everything, waits, and stops everything; the exit code."""
     import asyncio
+    import secrets
     import signal
 
     from hms_orch_cli.cli.console import open_console
@@ -117,8 +118,18 @@ async def _work(config: Config, holder: Holder, server: Server, until_idle: bool
         public_url = config.public_url or server.shown_url
         works = assemble(config, store, [console], public_url)
         orchestrator = works.orchestrator
-        await server.start(create_app(works.office, host=config.host, tokens=config.tokens, public_url=public_url))
-        holder.announce(server.url)
+        tokens = config.tokens
+        local = secrets.token_urlsafe() if tokens or config.named_tokens else ""
+        app = create_app(
+            works.office,
+            host=config.host,
+            tokens=(*tokens, local) if local else (),
+            named_tokens=tuple(config.named_tokens.values()),
+            session_secret=works.secret,
+            public_url=public_url,
+        )
+        await server.start(app)
+        holder.announce(server.url, local)
         note(f"hms-orch is up: {server.shown_url}")
         note(f"store: {config.store_path}. Ctrl-C stops it, and everything is resumable.")
         orchestrator.start()

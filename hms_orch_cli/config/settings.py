@@ -52,7 +52,7 @@ SETTINGS = {
     )
 }
 OR_DEFAULT = "write another value, or leave it out for the default"
-TABLES = {key.partition(".")[0] for key in SETTINGS} | {"services"}
+TABLES = {key.partition(".")[0] for key in SETTINGS} | {"services", "tokens"}
 
 
 def check_names(written: Written) -> None:
@@ -65,7 +65,7 @@ def check_names(written: Written) -> None:
                 f"{written.place('', table)}: {table} must be a table, not {kind(keys)}", f"write [{table}]"
             )
         known = [key.partition(".")[2] for key in SETTINGS if key.startswith(table + ".")]
-        for key in keys if table != "services" else ():
+        for key in keys if table not in ("services", "tokens") else ():
             if key not in known:
                 message = f"{written.place(table, key)}: {key!a} is no key of [{table}]"
                 raise ConfigError(message, nearest(key, known))
