@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+from string import ascii_lowercase, ascii_uppercase
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol
 
 if TYPE_CHECKING:  # named in annotations only: the words of the saga room cost 15 ms of CPU, and every command is here
     from hms_orch_cli.saga.events import RunFact
@@ -65,6 +66,12 @@ class Append(NamedTuple):
     expected_version: int
 
 
+class Together(NamedTuple):
+    """Appends to several streams, all or none of them, in one commit and side by side in the log."""
+
+    members: Sequence[Append]
+
+
 class RunRow(NamedTuple):
     """One row of the run list, a derived table: everything `status` shows of a run, and what a start needs to go on.
 
@@ -96,6 +103,13 @@ class RunRow(NamedTuple):
     awaits: str | None = None
     items: str | None = None
 
+    def mentions(self, text: str) -> bool:
+        """Whether an id, a name or the reason holds `text`; of letters only A to Z stand for a to z as well."""
+        told = "\n".join((self.saga_id, self.saga, self.event_id, self.event_source, self.event_type, self.reason))
+        return text.translate(_LOWER) in told.translate(_LOWER)
+
+
+_LOWER: Final = str.maketrans(ascii_uppercase, ascii_lowercase)
 
 Having = Literal["items", "lock", "awaits"]
 """What a row of the run list may have beside its state: `items`, `lock_key` or `awaits`."""
@@ -137,7 +151,7 @@ class LogReader(Protocol):
 class EventStore(LogReader, Protocol):
     """The append-only log, and beside it the derived tables that can be thrown away and folded anew."""
 
-    def append(self, batch: Sequence[Append], derived: Derived | None = None) -> list[int | Exception]:
+    def append(self, batch: Sequence[Append | Together], derived: Derived | None = None) -> list[int | Exception]:
         """Appends each member of the batch in one commit, durable when this returns, and writes `derived` with it.
 
         One result for each member, in order: the seq of its last event, or VersionConflict if the stream is
@@ -171,11 +185,13 @@ class DerivedTables(Protocol):
         having: Having | None = None,
         parked: bool | None = None,
         due_to: int | None = None,
+        text: str = "",
         before: str | None = None,
         limit: int = 100,
     ) -> list[RunRow]:
         """Rows, newest first (saga ids rise with time); `before` is the last id of the page before.
 
+        `text` leaves out rows that do not mention it, at a cost that each row looked at adds to.
         `due_to` (ms since 1970) leaves out what wants to move later, or not by itself. What costs nothing for other
         rows: `unfinished`, and with it `parked=False`, `parked=True` with `due_to`, or having `lock` or `awaits`;
         having `items` also without it."""
@@ -200,6 +216,9 @@ class Journal(Protocol):
     def append(self, stream: str, events: Sequence[NewEvent], expected_version: int) -> Awaitable[int]:
         """The seq of the last event, once durable. Raises as `EventStore.append` does; the order of calls is the
         order in the log."""
+
+    def append_together(self, members: Sequence[Append]) -> Awaitable[int]:
+        """The same for several streams, all or none: the seq of the very last event."""
 
     @property
     def is_full(self) -> bool:

@@ -35,6 +35,18 @@ _HINTS: Final[dict[type[Input], str]] = {
 }
 
 
+def possible(run: Run, now_ms: int) -> list[str]:
+    """What a person may do to the run as it stands: of cancel, abandon, pause, resume, redrive."""
+    wishes: dict[str, Input] = {
+        "pause": Pause("", ""),
+        "resume": Resume("", ""),
+        "redrive": Redrive("", "", redrive_id(run) if run.undos else None),
+        "cancel": Cancel(""),
+        "abandon": Abandon("", ""),
+    }
+    return [verb for verb, wish in wishes.items() if not objection(run, wish, now_ms)]
+
+
 class Hands(Protocol):
     """What carries a wish out."""
 

@@ -169,6 +169,7 @@ class SqliteReader:
         having: Having | None = None,
         parked: bool | None = None,
         due_to: int | None = None,
+        text: str = "",
         before: str | None = None,
         limit: int = 100,
     ) -> list[RunRow]:
@@ -190,6 +191,9 @@ class SqliteReader:
         if before is not None:
             conditions.append("saga_id < ?")
             bindings.append(before)
+        if text:
+            conditions.append(schema.MENTIONS)
+            bindings.append(text)
         sql = schema.select_runs(conditions, schema.RunFilter(unfinished, having, parked, due_to is not None))
         return list(map(_run, self._rows(sql, (*bindings, limit))))
 

@@ -170,6 +170,12 @@ def _insert(into: str, columns: int, rows: int) -> str:
     return f"{into} VALUES {', '.join([one] * rows)}"
 
 
+MENTIONS: Final = (
+    "instr(lower(concat_ws(char(10), saga_id, saga, event_id, event_source, event_type, reason)), lower(?))"
+)
+"""As `ports.RunRow.mentions`: SQLite's own lower() knows A to Z alone."""
+
+
 class RunFilter(NamedTuple):
     """The filters of `ports.DerivedTables.run_rows` that have partial indexes; the others have values to bind."""
 

@@ -176,6 +176,10 @@ class TestWhatIsDrawn:
     def test_a_folder_is_no_drawing(self, orch: Run, shop: Path) -> None:
         assert (orch("graph", str(shop)).code, orch("graph", "sagas/").code) == (2, 1)
 
+    def test_a_file_of_tests_is_no_drawing(self, orch: Run, shop: Path) -> None:
+        (shop / "order.test.yaml").write_text("tests: []\n")
+        assert orch("graph", "order.test.yaml").code == 2
+
 
 def lines_of(graph: Graph, columns: int) -> list[str]:
     """The drawing without colours."""
