@@ -78,9 +78,13 @@ class EventTooLarge(EventRefused):
 
 
 class EventConflict(EventRefused):
-    """The same source and id came before with other data."""
+    """The same source and id came before with other data; of several events it was the one at `index`, from 0."""
 
     http_status = 409
+
+    def __init__(self, message: str, hint: str = "", *, index: int = 0) -> None:
+        super().__init__(message, hint)
+        self.index = index
 
 
 class NotFound(HmsError):
@@ -108,12 +112,14 @@ class StoreMissing(StoreError):
 
 
 class StoreHeld(StoreError):
-    """Another process holds the store; `url` is its address, empty while it starts, `pid` its process id."""
+    """Another process holds the store; `url` is its address, empty while it starts, `token` opens it, `pid` is its
+    process id."""
 
-    def __init__(self, message: str, hint: str = "", *, pid: int = 0, url: str = "") -> None:
+    def __init__(self, message: str, hint: str = "", *, pid: int = 0, url: str = "", token: str = "") -> None:
         super().__init__(message, hint)
         self.pid = pid
         self.url = url
+        self.token = token
 
 
 class StoreTooNew(StoreError):

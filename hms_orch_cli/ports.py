@@ -65,6 +65,12 @@ class Append(NamedTuple):
     expected_version: int
 
 
+class Together(NamedTuple):
+    """Appends to several streams, all or none of them, in one commit and side by side in the log."""
+
+    members: Sequence[Append]
+
+
 class RunRow(NamedTuple):
     """One row of the run list, a derived table: everything `status` shows of a run, and what a start needs to go on.
 
@@ -137,7 +143,7 @@ class LogReader(Protocol):
 class EventStore(LogReader, Protocol):
     """The append-only log, and beside it the derived tables that can be thrown away and folded anew."""
 
-    def append(self, batch: Sequence[Append], derived: Derived | None = None) -> list[int | Exception]:
+    def append(self, batch: Sequence[Append | Together], derived: Derived | None = None) -> list[int | Exception]:
         """Appends each member of the batch in one commit, durable when this returns, and writes `derived` with it.
 
         One result for each member, in order: the seq of its last event, or VersionConflict if the stream is
@@ -200,6 +206,9 @@ class Journal(Protocol):
     def append(self, stream: str, events: Sequence[NewEvent], expected_version: int) -> Awaitable[int]:
         """The seq of the last event, once durable. Raises as `EventStore.append` does; the order of calls is the
         order in the log."""
+
+    def append_together(self, members: Sequence[Append]) -> Awaitable[int]:
+        """The same for several streams, all or none: the seq of the very last event."""
 
     @property
     def is_full(self) -> bool:

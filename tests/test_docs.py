@@ -138,14 +138,3 @@ def test_the_files_that_the_rooms_name_exist() -> None:
 def test_every_file_of_the_middle_has_its_line() -> None:
     told = [word for row in rows(section(document("architecture.md"), "## Inside saga")) for word in words(row[0])]
     assert sorted(told) == sorted({path.name for path in (ROOT / "hms_orch_cli/saga").glob("*.py")} - {"__init__.py"})
-
-
-def test_the_metrics_page_names_every_metric() -> None:
-    """The families of the exposition, but those of the process itself."""
-    from hms_orch_cli.dashboard import metrics
-
-    told = {words(row[0])[0] for row in rows(section(document("operations.md"), "## Metrics"))}
-    source = (ROOT / "hms_orch_cli/dashboard/metrics.py").read_text(encoding="utf-8")
-    gauges = set(re.findall(r'GaugeMetricFamily\(\s*"([a-z_]+)"', source))
-    histograms = set(re.findall(r'(?:_histogram|HistogramMetricFamily)\(\s*"([a-z_]+)"', source))
-    assert told == gauges | {f"{name}_total" for name in (*metrics.COUNTERS, "saga_fail")} | histograms

@@ -20,6 +20,8 @@ ATTRIBUTE_LIMIT: Final = 1_024
 """Characters of one attribute."""
 
 EXTENSIONS_LIMIT: Final = 20
+INTEGERS: Final = 1 << 31
+"""Integers of an extension lie from minus this to below it."""
 
 _KNOWN: Final = frozenset(
     ("specversion", "id", "source", "type", "time", "subject", "datacontenttype", "dataschema", "data")
@@ -55,7 +57,7 @@ def structured(document: Any, now_ms: int, limit: int) -> NewEvent:
     """A CloudEvent in the JSON event format (`application/cloudevents+json`). Raises EventRefused."""
     if not isinstance(document, dict):
         raise EventRefused("an event is a JSON object", "see the CloudEvents JSON event format")
-    if "specversion" not in document:
+    if document.get("specversion") is None:
         raise EventRefused("the event has no specversion", 'add "specversion": "1.0"')
     if "data_base64" in document:
         raise EventRefused("binary data is not taken", "send JSON in data")
@@ -138,9 +140,20 @@ def _extensions(attributes: Mapping[str, Any]) -> str | None:
             )
         if isinstance(value, str):
             _text(found, name)
-        elif not isinstance(value, bool | int):
-            raise EventRefused(f"the extension {name} is neither text, number nor boolean", "put it into data")
+        elif isinstance(value, float) and value.is_integer():
+            found[name] = _integer(name, int(value))
+        elif isinstance(value, int):
+            found[name] = value if isinstance(value, bool) else _integer(name, value)
+        else:
+            raise EventRefused(f"the extension {name} is neither text, integer nor boolean", "put it into data")
     return orjson.dumps(found).decode()
+
+
+def _integer(name: str, value: int) -> int:
+    """What CloudEvents calls an integer: a JSON number without a fraction, signed, of 32 bits."""
+    if not -INTEGERS <= value < INTEGERS:
+        raise EventRefused(f"the extension {name} is {value}: no integer of 32 bits", "send it as text, or in data")
+    return value
 
 
 def new_id() -> str:

@@ -1,7 +1,7 @@
 """Publishing: an event is durable before anyone hears that it was taken, and a second time is no second event.
 
 Each event from outside has a stream of its own, named by source and id: that it must be new is all there is to telling
-a duplicate.
+a duplicate. Events that come together are taken together or not at all.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import orjson
 
-from hms_orch_cli.errors import EventConflict, HmsError, Overloaded, VersionConflict
-from hms_orch_cli.ports import Append, EventStore, Journal, LogReader, NewEvent
+from hms_orch_cli.errors import EventConflict, Overloaded, VersionConflict
+from hms_orch_cli.ports import Append, Event, EventStore, Journal, LogReader, NewEvent, Together
 
 
 class Published(NamedTuple):
@@ -29,37 +29,88 @@ def append_of(event: NewEvent) -> Append:
 
 def publish(store: EventStore, events: Sequence[NewEvent]) -> list[Published]:
     """Appends events in one commit, without an orchestrator. Raises EventConflict at the first whose source and id
-    came before with other data; the others hold."""
-    results = store.append([append_of(event) for event in events])
-    return [_settled(store, event, result) for event, result in zip(events, results, strict=True)]
+    came before with other data; then none of them is taken."""
+    arrivals = _Arrivals(store, events)
+    while arrivals.fresh:
+        (result,) = store.append([Together([append_of(event) for event in arrivals.fresh.values()])])
+        if isinstance(result, int):
+            return arrivals.published(result)
+        if not isinstance(result, VersionConflict):
+            raise result
+        arrivals.look_up(result)
+    return arrivals.published(0)
 
 
 async def publish_live(journal: Journal, reader: LogReader, events: Sequence[NewEvent]) -> list[Published]:
-    """The same through the journal of a running orchestrator. Raises Overloaded, and then none of them is taken."""
+    """The same through the journal of a running orchestrator. Raises Overloaded besides."""
     if journal.is_full:
         raise Overloaded("too many appends wait for the disk already", "try again in a second")
-    pending = [journal.append(*append_of(event)) for event in events]
-    results: list[int | Exception] = []
-    for appended in pending:
+    arrivals = _Arrivals(reader, events)
+    while arrivals.fresh:
         try:
-            results.append(await appended)
-        except HmsError as error:  # raised below, once every one of them has ended
-            results.append(error)
-    return [_settled(reader, event, result) for event, result in zip(events, results, strict=True)]
+            last = await journal.append_together([append_of(event) for event in arrivals.fresh.values()])
+        except VersionConflict as conflict:
+            arrivals.look_up(conflict)
+        else:
+            return arrivals.published(last)
+    return arrivals.published(0)
 
 
-def _settled(reader: LogReader, event: NewEvent, result: int | Exception) -> Published:
-    if isinstance(result, int):
-        return Published(result, duplicate=False)
-    if not isinstance(result, VersionConflict):
-        raise result
-    first = reader.read(f"event/{event.source} {event.id}")[0]
-    if (first.type, _content(first.data)) != (event.type, _content(event.data)):
-        raise EventConflict(
-            f"event {event.id} of {event.source} is already in the log at position {first.seq} with other content",
-            "an id names one event for ever: give a new --id",
-        )
-    return Published(first.seq, duplicate=True)
+_Name = tuple[str, str]
+"""(source, id)"""
+
+
+class _Arrivals:
+    """Events on their way into the log. `fresh` are those that are not there yet, each once, as far as is known: that
+    all are is tried first, and only when the log refuses them is it asked which of them it has."""
+
+    def __init__(self, reader: LogReader, events: Sequence[NewEvent]) -> None:
+        self._reader = reader
+        self._events = events
+        self._index: dict[_Name, int] = {}
+        self._known: dict[_Name, int] = {}
+        self.fresh: dict[_Name, NewEvent] = {}
+        for index, event in enumerate(events):
+            name = (event.source, event.id)
+            if (same := self.fresh.get(name)) is None:
+                self._index[name] = index
+                self.fresh[name] = event
+            elif not _is_same(same, event):
+                message = f"event {event.id} of {event.source} comes twice, with different content"
+                raise EventConflict(message, _NEW_ID, index=index)
+
+    def look_up(self, conflict: VersionConflict) -> None:
+        """Takes out what the log has. Raises EventConflict; `conflict` if the log has none of them."""
+        before = len(self._known)
+        for name, event in list(self.fresh.items()):
+            for first in self._reader.read(append_of(event).stream)[:1]:
+                if not _is_same(first, event):
+                    message = f"event {event.id} of {event.source} is already in the log at position {first.seq}"
+                    raise EventConflict(f"{message} with other content", _NEW_ID, index=self._index[name])
+                self._known[name] = first.seq
+                del self.fresh[name]
+        if len(self._known) == before:
+            raise conflict
+
+    def published(self, last: int) -> list[Published]:
+        """Where each stands, once those that were fresh are in the log, side by side up to `last`."""
+        positions = dict(zip(self.fresh, range(last - len(self.fresh) + 1, last + 1), strict=True))
+        found: list[Published] = []
+        for index, event in enumerate(self._events):
+            name = (event.source, event.id)
+            if (position := positions.get(name)) is not None:
+                found.append(Published(position, duplicate=self._index[name] != index))
+            else:
+                found.append(Published(self._known[name], duplicate=True))
+        return found
+
+
+_NEW_ID = "an id names one event for ever: give a new --id"
+
+
+def _is_same(one: NewEvent | Event, other: NewEvent | Event) -> bool:
+    """Whether type and data are equal. The other attributes may differ: a second publisher has its own time."""
+    return (one.type, _content(one.data)) == (other.type, _content(other.data))
 
 
 def _content(data: str | None) -> bytes:

@@ -101,12 +101,15 @@ def _of_file(config: Config, name: str) -> Iterator[Graph]:
     from hms_orch_cli.cli.validate import files
     from hms_orch_cli.errors import SagaFileError, UsageError
     from hms_orch_cli.sagafile.check import check
+    from hms_orch_cli.sagafile.paths import is_test
     from hms_orch_cli.sagafile.reports.text import as_text
     from hms_orch_cli.views.graph import graph_of
     from hms_orch_cli.wiring import expressions
 
     if name != "-" and Path(name).is_dir():
         raise UsageError(f"{name} is a folder", "name one of its files")
+    if is_test(name):
+        raise UsageError(f"{name} holds tests, no saga", "name the saga's own file")
     for file, data in files([name]):
         checked = check(data, file, expressions(), services=config.services)
         if not checked.ok:

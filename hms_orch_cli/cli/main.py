@@ -31,6 +31,7 @@ VERBS = {
     "backup": Verb("Copy the store while it is in use.", "backup"),
     "schema": Verb("Print the JSON Schema of saga files.", "schema"),
     "keys": Verb("The keys that sign the tokens of calls.", "keys"),
+    "token": Verb("Tokens: who may ask the server for what.", "token"),
     "doctor": Verb("Check this installation.", "doctor"),
     "completion": Verb("Print the completion script of a shell.", "completion"),
 }

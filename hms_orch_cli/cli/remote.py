@@ -125,15 +125,15 @@ def find_writer(config: Config, wait_s: float = START_WAIT_S) -> Remote | Holder
             return Holder.take(path)
         except StoreHeld as held:
             if held.url:
-                return local(config, held.url)
+                return local(config, held)
             if time.monotonic() >= until:
                 raise
         time.sleep(PAUSE_S)
 
 
-def local(config: Config, url: str) -> Remote:
-    """The `up` that holds this store. Its tokens are in the same configuration, so the first of them opens it."""
-    return Remote(url, config.token or next(iter(config.tokens), None))
+def local(config: Config, held: StoreHeld) -> Remote:
+    """The `up` that holds this store. It leaves a token beside it for whoever could write to the store as well."""
+    return Remote(held.url, config.token or held.token or None)
 
 
 def _connection(scheme: str, host: str, port: int | None, timeout_s: float) -> HTTPConnection:

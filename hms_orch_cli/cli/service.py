@@ -80,21 +80,29 @@ def list_services(form: Output = Format.TEXT) -> None:
         output.note("no service is set; a name in a saga file is then a host name")
 
 
+def written_as(service: Service | None) -> str | dict[str, str] | None:
+    """A service as it stands in the file."""
+    if service is None:
+        return None
+    return service.url if service.audience is None else {"url": service.url, "audience": service.audience}
+
+
 def _edit(name: str, service: Service | None) -> Service | None:
     """Sets or takes out a service in the file, which is made if there is none; returns what the file had before."""
-    from hms_orch_cli.cli import addressbook
+    from hms_orch_cli.cli import config_file
     from hms_orch_cli.config import FILE_NAME, load
     from hms_orch_cli.config.services import service_from
     from hms_orch_cli.config.written import read
 
     config = load()
     file = config.file or config.root / FILE_NAME
-    with addressbook.alone(file.parent):
+    with config_file.alone(file.parent):
         written = read(file) if config.file else None
         value = written.tables.get("services", {}).get(name) if written else None
         before = None if value is None else service_from(value, name)
         if before != service:
-            addressbook.replace(file, addressbook.with_service(written.text if written else "", file, name, service))
+            text = config_file.with_entry(written.text if written else "", file, "services", name, written_as(service))
+            config_file.replace(file, text)
     if load().services.get(name) != service:
         output.warning(
             f"the environment says otherwise of {name}, and wins", "see HMS_SERVICES and HMS_SERVICES_<NAME>"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,12 +15,21 @@ if TYPE_CHECKING:
     from hms_orch_cli.dashboard.serve import Server
     from hms_orch_cli.event_store.holder import Holder
 
+
+class LogFormat(StrEnum):
+    """How the console and everything on stderr is written."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
 app = new_app()
 
 EXAMPLES = examples(
     "hms-orch up",
     "hms-orch up --port 7700",
     "hms-orch up --until-idle        # run what there is to run, then end",
+    "hms-orch up --log-format json   # a JSON object a line, for programs",
 )
 
 
@@ -34,18 +44,33 @@ def up(
     until_idle: Annotated[
         bool, typer.Option("--until-idle", help="End when nothing moves without a person, an event or a callback.")
     ] = False,
+    log_format: Annotated[
+        LogFormat | None, typer.Option("--log-format", help="How progress is written; as [log] format says, else text.")
+    ] = None,
 ) -> None:
     """Run sagas: start the dispatcher, the dashboard and the API."""
     from dataclasses import replace
 
+    from hms_orch_cli.cli.log_records import print_log_records
+    from hms_orch_cli.cli.output import speak_json
     from hms_orch_cli.config import load
     from hms_orch_cli.dashboard.access import refuse_to_listen
     from hms_orch_cli.dashboard.serve import bind
     from hms_orch_cli.wiring import hold_store
 
+    if log_format is LogFormat.JSON:
+        speak_json()  # before anything can go wrong
     config = load()
-    config = replace(config, host=config.host if host is None else host, port=config.port if port is None else port)
-    refuse_to_listen(config.host, config.tokens)
+    config = replace(
+        config,
+        host=config.host if host is None else host,
+        port=config.port if port is None else port,
+        log_format=log_format or config.log_format,
+    )
+    if config.log_format == LogFormat.JSON:
+        speak_json()
+    print_log_records()
+    refuse_to_listen(config.host, (*config.tokens, *config.named_tokens))
     with hold_store(config) as holder:
         server = bind(config.host, config.port)
         try:
@@ -68,6 +93,7 @@ def _run(config: Config, holder: Holder, server: Server, until_idle: bool) -> in
 async def _work(config: Config, holder: Holder, server: Server, until_idle: bool) -> int:
     """Starts everything, waits, and stops everything; the exit code."""
     import asyncio
+    import secrets
     import signal
 
     from hms_orch_cli.cli.console import open_console
@@ -88,12 +114,22 @@ async def _work(config: Config, holder: Holder, server: Server, until_idle: bool
     store = open_store(config)
     console: Console | None = None
     try:
-        console = open_console()
+        console = open_console(as_json=config.log_format == LogFormat.JSON)
         public_url = config.public_url or server.shown_url
         works = assemble(config, store, [console], public_url)
         orchestrator = works.orchestrator
-        await server.start(create_app(works.office, host=config.host, tokens=config.tokens, public_url=public_url))
-        holder.announce(server.url)
+        tokens = config.tokens
+        local = secrets.token_urlsafe() if tokens or config.named_tokens else ""
+        app = create_app(
+            works.office,
+            host=config.host,
+            tokens=(*tokens, local) if local else (),
+            named_tokens=tuple(config.named_tokens.values()),
+            session_secret=works.secret,
+            public_url=public_url,
+        )
+        await server.start(app)
+        holder.announce(server.url, local)
         note(f"hms-orch is up: {server.shown_url}")
         note(f"store: {config.store_path}. Ctrl-C stops it, and everything is resumable.")
         orchestrator.start()
@@ -110,6 +146,8 @@ async def _work(config: Config, holder: Holder, server: Server, until_idle: bool
         await orchestrator.stop()
         await server.stop()
         await works.journal.close()
+        if works.traces is not None:
+            await works.traces.stop()
         waiting.cancel()
         if ended:
             waiting.result()  # raises what stopped the orchestrator

@@ -14,8 +14,11 @@
     limits.eventBytes           HMS_LIMITS_EVENT_BYTES        1048576
     hitl.webhook                HMS_HITL_WEBHOOK              none
     secrets.folder              HMS_SECRETS_FOLDER            none
+    log.format                  HMS_LOG_FORMAT                text
+    traces.url                  HMS_TRACES_URL                none
     services.NAME               HMS_SERVICES (a JSON object, laid over the file's table by name), then
                                 HMS_SERVICES_<NAME> (NAME in capitals, all but letters and digits as _)
+    tokens.NAME                 HMS_TOKENS (a JSON object, laid over the file's table by name)
 
 A twin wins over the file; an empty one counts as unset; a list in a twin is split at commas and blanks. A relative path
 is relative to the folder of the file when it stands in the file or nowhere, to the working folder when it comes from
@@ -34,6 +37,7 @@ from hms_orch_cli.config.environment import environment, user, working_folder
 from hms_orch_cli.config.secrets import secret
 from hms_orch_cli.config.services import http_url, services_from
 from hms_orch_cli.config.settings import SETTINGS, check_names, sqlite_file, value_of
+from hms_orch_cli.config.tokens import Token, tokens_from
 from hms_orch_cli.config.written import FILE_NAME, Written, find, read
 from hms_orch_cli.ports import Service
 
@@ -43,7 +47,7 @@ __all__ = ["FILE_NAME", "Config", "load"]
 @dataclass(frozen=True, slots=True)
 class Config:
     """What holds for this command. `root` is the folder of `file`, without a file the working folder; `port` 0 asks the
-    system for a free one; `url` and `token` are a client's way to a server elsewhere."""
+    system for a free one; `tokens` open everything; `url` and `token` are a client's way to a server elsewhere."""
 
     root: Path
     file: Path | None
@@ -55,6 +59,7 @@ class Config:
     port: int
     public_url: str | None
     tokens: tuple[str, ...] = field(repr=False)
+    named_tokens: Mapping[str, Token]
     issuer: str
     keys_folder: Path
     calls: int
@@ -62,6 +67,8 @@ class Config:
     event_bytes: int
     hitl_webhook: str | None
     secrets_folder: Path | None
+    log_format: str
+    traces_url: str | None
     url: str | None
     token: str | None = field(repr=False)
     environ: Mapping[str, str] = field(repr=False, compare=False)
@@ -116,6 +123,7 @@ def load(start: Path | None = None, environ: Mapping[str, str] | None = None) ->
         port=value("server.port"),
         public_url=_bare(value("server.publicUrl")),
         tokens=value("server.tokens"),
+        named_tokens=tokens_from(written, environ),
         issuer=value("auth.issuer"),
         keys_folder=base("auth.keys") / keys if keys else beside / "keys",
         calls=value("limits.calls"),
@@ -123,6 +131,8 @@ def load(start: Path | None = None, environ: Mapping[str, str] | None = None) ->
         event_bytes=value("limits.eventBytes"),
         hitl_webhook=value("hitl.webhook"),
         secrets_folder=base("secrets.folder") / secrets if secrets else None,
+        log_format=value("log.format"),
+        traces_url=_bare(value("traces.url")),
         url=http_url(client_url, "HMS_URL").geturl().rstrip("/") if client_url else None,
         token=environ.get("HMS_TOKEN") or None,
         environ=environ,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from hms_orch_cli.config.words import CONTROL, kind, nearest
+from hms_orch_cli.config.words import CONTROL, json_object, kind, nearest
 from hms_orch_cli.config.written import Written
 from hms_orch_cli.errors import ConfigError
 from hms_orch_cli.ports import Service
+
+_EXAMPLE = {"payment-svc": "http://…"}
 
 SERVICE_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,126}[A-Za-z0-9])?")
 
@@ -68,11 +69,11 @@ def services_from(written: Written, environ: Mapping[str, str]) -> dict[str, Ser
         where = f"{written.place('services', name)}: "
         services[service_name(name, where)] = service_from(value, f"{where}services.{name}")
     if text := environ.get("HMS_SERVICES"):
-        for name, value in _json_object(text, "HMS_SERVICES").items():
+        for name, value in json_object(text, "HMS_SERVICES", _EXAMPLE).items():
             services[service_name(name, "HMS_SERVICES: ")] = service_from(value, f"HMS_SERVICES: {name}")
     for twin, text in environ.items():
         if twin.startswith("HMS_SERVICES_") and text:
-            value = _json_object(text, twin) if text.lstrip().startswith("{") else text
+            value = json_object(text, twin, _EXAMPLE) if text.lstrip().startswith("{") else text
             services[_named_by(twin, services)] = service_from(value, twin)
     return services
 
@@ -84,17 +85,3 @@ def _named_by(twin: str, services: Iterable[str]) -> str:
     if len(matches) > 1:
         raise ConfigError(f"{twin} can mean {' and '.join(sorted(matches))}", "use HMS_SERVICES with a JSON object")
     return matches[0] if matches else service_name(spelt.lower().replace("_", "-"), f"{twin}: ")
-
-
-def _json_object(text: str, where: str) -> dict[str, Any]:
-    import json
-
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{where} is not JSON", 'write it as {"payment-svc": "http://…"}') from error
-    if not isinstance(value, dict):
-        raise ConfigError(
-            f"{where} must be a JSON object, not {kind(value)}", 'write it as {"payment-svc": "http://…"}'
-        )
-    return value

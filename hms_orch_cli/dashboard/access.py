@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from hmac import compare_digest
+from collections.abc import Collection
 from typing import Final
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
+from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from hms_orch_cli.config.tokens import hash_of
+from hms_orch_cli.dashboard.callers import OWNER, Caller, Register, is_open, let_in
+from hms_orch_cli.dashboard.login import login_address
 from hms_orch_cli.dashboard.problems import problem_of
 from hms_orch_cli.dashboard.refusals import CrossSite, NotLoggedIn, WrongHost
+from hms_orch_cli.dashboard.sessions import Sessions
 from hms_orch_cli.errors import ConfigError, HmsError
 
 LOCAL_NAMES: Final = ("localhost", "127.0.0.1", "[::1]")
 READING: Final = ("GET", "HEAD", "OPTIONS")
-
-OPEN_PATHS: Final = ("/healthz", "/.well-known/jwks.json")
-OPEN_PREFIX: Final = "/v1/callbacks/"
-"""What needs no token: the token in its path is one."""
 
 _AUTHORITY: Final = re.compile(r"(\[[0-9a-f:.]+\]|[^\s:/@\[\]]+)(:[0-9]{1,5})?", re.IGNORECASE)
 
@@ -37,50 +37,68 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def refuse_to_listen(host: str, tokens: Sequence[str]) -> None:
+def refuse_to_listen(host: str, tokens: Collection[object]) -> None:
     """Raises ConfigError if others could reach the server and nothing would hold them back."""
     if not tokens and not is_loopback(host):
         raise ConfigError(
             f"listening on {host[:80]} without a token would let anyone in",
-            "set [server] tokens or HMS_SERVER_TOKENS, or listen on 127.0.0.1",
+            "make one with hms-orch token add, or listen on 127.0.0.1",
         )
 
 
 class Access:
-    """Middleware that lets a request in or answers it with 401, 403 or 421. `public_url` is a further address under
-    which a server on loopback is reached, through a proxy."""
+    """Middleware that notes who sends a request and lets it in, or answers it with 401, 403 or 421, or sends a browser
+    to the login. `public_url` is a further address under which a server on loopback is reached, through a proxy."""
 
-    def __init__(self, app: ASGIApp, host: str, tokens: Sequence[str], public_url: str | None) -> None:
+    def __init__(self, app: ASGIApp, host: str, register: Register, sessions: Sessions, public_url: str | None) -> None:
         self._app = app
+        self._register = register
+        self._sessions = sessions
         self._public = urlsplit(public_url or "").netloc.lower()
         # Elsewhere the token guards: a page that got here under another name does not have it.
         self._names = {*LOCAL_NAMES, _name(self._public)} - {""} if is_loopback(host) else None
-        self._tokens = [token.encode() for token in tokens]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
-        error = self._objection(scope["method"], scope["path"], Headers(scope=scope))
-        await (self._app if error is None else problem_of(error))(scope, receive, send)
+        try:
+            self._admit(scope, Headers(scope=scope))
+            answer: ASGIApp = self._app
+        except HmsError as error:
+            if isinstance(error, NotLoggedIn) and _is_of_a_person(scope):
+                where = login_address(scope["path"], scope["query_string"].decode("latin-1"))
+                answer = RedirectResponse(where, 303)
+            else:
+                answer = problem_of(error)
+        await answer(scope, receive, send)
 
-    def _objection(self, method: str, path: str, headers: Headers) -> HmsError | None:
+    def _admit(self, scope: Scope, headers: Headers) -> None:
+        method, path = scope["method"], scope["path"]
         host = headers.getlist("host")
         if self._names is not None and (len(host) != 1 or _name(host[0]) not in self._names):
-            return WrongHost(
-                f"the name is {', '.join(host)[:100]!r}", "use http://localhost, or set [server] publicUrl"
-            )
-        if self._tokens and not (path in OPEN_PATHS or path.startswith(OPEN_PREFIX)) and not self._knows(headers):
-            return NotLoggedIn("there is no valid token in the request", "send Authorization: Bearer TOKEN (HMS_TOKEN)")
+            told = ", ".join(host)[:100]
+            raise WrongHost(f"the name is {told!r}", "use http://localhost, or set [server] publicUrl")
+        caller = self._caller(method, headers)
+        if caller is None and not is_open(path):
+            raise NotLoggedIn("there is no valid token in the request", "send Authorization: Bearer TOKEN (HMS_TOKEN)")
         # A link that leads here from another site is followed: it reads, and carries no Origin.
         written = method not in READING and _is_cross_site(headers)
         if written or self._is_of_another_origin(headers):
-            return CrossSite("the request comes from a web page of another origin", "send it from a program")
-        return None
+            raise CrossSite("the request comes from a web page of another origin", "send it from a program")
+        let_in(scope, caller)
 
-    def _knows(self, headers: Headers) -> bool:
-        scheme, _, told = headers.get("authorization", "").partition(" ")
-        given = told.strip().encode()
-        known = [compare_digest(given, token) for token in self._tokens]  # every one, whichever fits
-        return scheme.lower() == "bearer" and any(known)
+    def _caller(self, method: str, headers: Headers) -> Caller | None:
+        """Who it is: by the token, or by the cookie of a browser."""
+        if self._register.is_empty:
+            return OWNER
+        if (told := headers.get("authorization")) is not None:
+            scheme, _, token = told.partition(" ")
+            return self._register.named(hash_of(token.strip())) if scheme.lower() == "bearer" else None
+        if (cookie := headers.get("cookie")) is None:
+            return None
+        kept = self._sessions.token_hash(cookie, self._register.hashes())
+        if kept is not None and method not in READING and not _tells_where_from(headers):
+            raise CrossSite("the request does not say which page it comes from", "programs send a token, no cookie")
+        return None if kept is None else self._register.named(kept)
 
     def _is_of_another_origin(self, headers: Headers) -> bool:
         """Whether a browser says that a page of another origin sent this. Another port of this machine is another."""
@@ -88,6 +106,16 @@ class Access:
             return False
         told = origin.lower().partition("://")[2]
         return not told or told not in (headers.get("host", "").lower(), self._public)
+
+
+def _is_of_a_person(scope: Scope) -> bool:
+    """Whether it is a browser that asks for a page."""
+    return scope["method"] in ("GET", "HEAD") and "text/html" in Headers(scope=scope).get("accept", "")
+
+
+def _tells_where_from(headers: Headers) -> bool:
+    """Every browser does so when it writes."""
+    return "origin" in headers or "sec-fetch-site" in headers
 
 
 def _is_cross_site(headers: Headers) -> bool:

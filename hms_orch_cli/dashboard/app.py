@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+import secrets
+from collections.abc import Awaitable, Callable, Collection
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -12,6 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from hms_orch_cli.application.office import Office
+from hms_orch_cli.config.tokens import Token
 from hms_orch_cli.dashboard import (
     callbacks,
     definitions,
@@ -24,8 +26,12 @@ from hms_orch_cli.dashboard import (
     steering,
 )
 from hms_orch_cli.dashboard.access import Access
+from hms_orch_cli.dashboard.callers import Register, caller_of, right_of
 from hms_orch_cli.dashboard.headers import SafeHeaders
+from hms_orch_cli.dashboard.login import Login, who
 from hms_orch_cli.dashboard.problems import Bugs, on_error, on_http_error
+from hms_orch_cli.dashboard.reach import need_reach
+from hms_orch_cli.dashboard.sessions import Sessions
 from hms_orch_cli.dashboard.streams import Streams
 from hms_orch_cli.errors import HmsError
 
@@ -33,22 +39,41 @@ Handler = Callable[[Office, Request], Awaitable[Response]]
 
 
 def create_app(
-    office: Office, *, host: str = "127.0.0.1", tokens: Sequence[str] = (), public_url: str | None = None
+    office: Office,
+    *,
+    host: str = "127.0.0.1",
+    tokens: Collection[str] = (),
+    named_tokens: Collection[Token] = (),
+    session_secret: bytes | None = None,
+    public_url: str | None = None,
 ) -> Starlette:
-    """The application. `host` is where it will listen, `public_url` how it is reached through a proxy.
-    `app.state.streams.stop()` ends the streams."""
-    streams = Streams()
+    """The application. `host` is where it will listen, `public_url` how it is reached through a proxy. `tokens` open
+    everything; with `session_secret` logins of browsers outlive the process. `app.state.streams.stop()` ends the
+    streams."""
+    streams = Streams(office.last_seq)
+    register = Register(tokens, named_tokens)
+    secure = (public_url or "").startswith("https:")
+    sessions = Sessions(session_secret or secrets.token_bytes(32), office.clock.now_ms, secure=secure)
+    login = Login(register, sessions)
 
     def route(path: str, **handlers: Handler) -> Route:
         """One route for all methods of a path, so that a wrong one hears of all the right ones."""
 
         async def endpoint(request: Request) -> Response:
-            return await handlers[method_of(request)](office, request)
+            method = method_of(request)
+            if (right := right_of(method, path)) is not None:
+                caller_of(request).need(right)
+                if method != "GET":
+                    need_reach(office, path, request)
+            return await handlers[method](office, request)
 
         return Route(path, endpoint, methods=list(handlers))
 
     async def read_events(office: Office, request: Request) -> Response:
         return await outgoing_events.read(office, streams, request)
+
+    async def describe(_office: Office, _request: Request) -> Response:
+        return operations.openapi(needs_token=not register.is_empty)
 
     async def live(office: Office, request: Request) -> Response:
         return await page.live(office, streams, request)
@@ -75,11 +100,14 @@ def create_app(
             route("/v1/definitions/{id}/pause", POST=definitions.pause),
             route("/v1/definitions/{id}/resume", POST=definitions.resume),
             route("/v1/callbacks/{token}", POST=callbacks.take),
+            route("/v1/me", GET=who),
+            route("/login", GET=login.show, POST=login.take),
+            route("/logout", POST=login.leave),
             route("/healthz", GET=operations.healthz),
             route("/readyz", GET=operations.readyz),
             route("/metrics", GET=operations.metrics),
             route("/.well-known/jwks.json", GET=operations.jwks),
-            route("/openapi.json", GET=operations.openapi),
+            route("/openapi.json", GET=describe),
             route("/", GET=page.run_list),
             route("/runs/{id}", GET=page.one_run),
             route("/live", GET=live),
@@ -88,7 +116,7 @@ def create_app(
         middleware=[
             Middleware(SafeHeaders),
             Middleware(Bugs),
-            Middleware(Access, host=host, tokens=tokens, public_url=public_url),
+            Middleware(Access, host=host, register=register, sessions=sessions, public_url=public_url),
         ],
         exception_handlers={HmsError: on_error, HTTPException: on_http_error},
     )

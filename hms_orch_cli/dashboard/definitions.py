@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from hms_orch_cli.application.office import Office
+from hms_orch_cli.dashboard.callers import caller_of
 from hms_orch_cli.dashboard.reading import Json, body_of, media_of
 from hms_orch_cli.dashboard.refusals import UnknownMedia
 from hms_orch_cli.dashboard.wishes import wish_of
@@ -40,7 +41,7 @@ async def deploy(office: Office, request: Request) -> Response:
     """Validates a definition and records it; the same content again changes nothing. 201 if the id was not deployed."""
     if (media := media_of(request)) not in MEDIA:
         raise UnknownMedia(f"a definition of type {media[:80]!r} is not read", f"send it as {MEDIA[0]} or {MEDIA[1]}")
-    deployment = await office.deploy(await body_of(request, BODY_BYTES))
+    deployment = await office.deploy(await body_of(request, BODY_BYTES), caller_of(request).need_saga)
     return Json(deployment.to_json(), 201 if deployment.change == "new" else 200)
 
 

@@ -11,10 +11,11 @@ from starlette.responses import Response
 from hms_orch_cli.application.incoming import event_from, json_text, structured
 from hms_orch_cli.application.office import Office
 from hms_orch_cli.application.publish import Published
+from hms_orch_cli.dashboard.callers import Caller, caller_of
 from hms_orch_cli.dashboard.problems import problem_of
 from hms_orch_cli.dashboard.reading import Json, body_of, json_of, media_of
-from hms_orch_cli.dashboard.refusals import BadRequest, TooLarge, UnknownMedia
-from hms_orch_cli.errors import EventRefused
+from hms_orch_cli.dashboard.refusals import BadRequest, NotPermitted, TooLarge, UnknownMedia
+from hms_orch_cli.errors import EventConflict, EventRefused, HmsError
 from hms_orch_cli.ports import NewEvent
 
 STRUCTURED: Final = "application/cloudevents+json"
@@ -27,13 +28,13 @@ ATTRIBUTES_BYTES: Final = 64 << 10
 
 
 async def take(office: Office, request: Request) -> Response:
-    """Takes one event or a batch; 202 once all of it is durable. A batch with a bad member takes nothing and names it;
-    a member whose id came before with other content is found when the others are durable: they hold, and sending the
-    batch again counts each of them once."""
+    """Takes one event or a batch; 202 once all of it is durable. A batch with a bad member, or with one whose id came
+    before with other content, takes nothing and names it."""
     media = media_of(request)
     limit = office.event_bytes
     if media == BATCH:
-        return await _take_batch(office, await body_of(request, max(BATCH_BYTES, limit + ATTRIBUTES_BYTES)))
+        raw = await body_of(request, max(BATCH_BYTES, limit + ATTRIBUTES_BYTES))
+        return await _take_batch(office, caller_of(request), raw)
     if media == STRUCTURED or (media == "application/json" and not _is_binary(request)):
         document = json_of(await body_of(request, limit + ATTRIBUTES_BYTES))
         event = structured(document, office.clock.now_ms(), limit)
@@ -43,11 +44,12 @@ async def take(office: Office, request: Request) -> Response:
         raise UnknownMedia(
             f"events of type {media[:80]!r} are not taken", f"send {STRUCTURED}, {BATCH}, or JSON with ce-* headers"
         )
+    caller_of(request).need_type(event.type)
     (published,) = await office.publish([event])
     return Json({**_told(published), "positions": [published.position]}, 202)
 
 
-async def _take_batch(office: Office, raw: bytes) -> Response:
+async def _take_batch(office: Office, caller: Caller, raw: bytes) -> Response:
     documents = json_of(raw)
     if not isinstance(documents, list):
         raise BadRequest("a batch is a JSON array of events", f"send a single event as {STRUCTURED}")
@@ -57,13 +59,24 @@ async def _take_batch(office: Office, raw: bytes) -> Response:
     events: list[NewEvent] = []
     for index, document in enumerate(documents):
         try:
-            events.append(structured(document, now_ms, office.event_bytes))
-        except EventRefused as error:
-            error.message = f"event {index} of the batch (from 0): {error.message}; nothing of it was taken"
-            return problem_of(error, {"index": index})
-    published = await office.publish(events)
+            event = structured(document, now_ms, office.event_bytes)
+            caller.need_type(event.type)
+            events.append(event)
+        except (EventRefused, NotPermitted) as error:
+            return _refused(error, index, len(documents))
+    try:
+        published = await office.publish(events)
+    except EventConflict as error:
+        return _refused(error, error.index, len(events))
     told = [_told(one) for one in published]
     return Json({"positions": [one.position for one in published], "events": told}, 202)
+
+
+def _refused(error: HmsError, index: int, size: int) -> Response:
+    """One of a batch is wrong, so all of it is refused."""
+    if size > 1:
+        error.message = f"event {index} of the batch (from 0): {error.message}; nothing of it was taken"
+    return problem_of(error, {"index": index})
 
 
 def _told(published: Published) -> dict[str, Any]:

@@ -35,8 +35,8 @@ async def jwks(office: Office, _request: Request) -> Response:
     return Json(office.jwks(), headers={"cache-control": "public, max-age=60"})
 
 
-async def openapi(_office: Office, _request: Request) -> Response:
-    """The description of this API."""
+def openapi(*, needs_token: bool) -> Response:
+    """The description of this API, as this server has it."""
     from hms_orch_cli.dashboard.openapi import document
 
-    return Json(document())
+    return Json(document(needs_token=needs_token))

@@ -21,6 +21,12 @@ class CrossSite(HmsError):
     http_status = 403
 
 
+class NotPermitted(HmsError):
+    """This token does not allow that."""
+
+    http_status = 403
+
+
 class TooSlow(HmsError):
     """The body took too long to arrive."""
 

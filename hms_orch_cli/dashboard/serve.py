@@ -22,10 +22,17 @@ EVERYWHERE: Final = ("0.0.0.0", "::")  # noqa: S104  # compared with, not listen
 
 LOOK_S: Final = 0.005
 
+FILES: Final = 8_192
+"""Files that the process may have open, if the system lets it: each connection is one."""
+
+UNREAD_MS: Final = 60_000
+"""After so long in which a client takes nothing of what is sent to it, its connection ends."""
+
 
 def bind(host: str, port: int) -> Server:
     """A server on listening sockets: for 127.0.0.1 or localhost on ::1 besides, if this machine has it. Port 0 takes a
     free one. Raises PortTaken, and ConfigError for an address that is not this machine's."""
+    _allow_files()
     return Server(_listeners(host, port), host)
 
 
@@ -77,6 +84,19 @@ class Server:
             listener.close()
 
 
+def _allow_files() -> None:
+    """Many a shell allows 1024, which a thousand connections would use up."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(ValueError, OSError):  # it goes on with what it has
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 def _authority(host: str) -> str:
     return f"[{host}]" if ":" in host and not host.startswith("[") else host
 
@@ -106,6 +126,8 @@ def _listener(host: str, port: int) -> socket.socket:
         raise _cannot(host, error) from error
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; what is accepted here inherits it
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_MS)
         if family == socket.AF_INET6:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         listener.bind(address)

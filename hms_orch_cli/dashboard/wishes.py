@@ -8,12 +8,13 @@ from typing import Any, Final, NamedTuple
 from starlette.requests import Request
 
 from hms_orch_cli.application.operations import MISSING
+from hms_orch_cli.dashboard.callers import caller_of
 from hms_orch_cli.dashboard.reading import body_of, json_of
 from hms_orch_cli.dashboard.refusals import BadRequest
 
 BODY_BYTES: Final = 256 << 10
 ACTOR: Final = "api"
-"""Who it was if the request does not say."""
+"""Who it was if neither the token nor the request says."""
 
 MOST: Final[Mapping[str, int]] = {"actor": 200, "decision": 100}
 """Characters of a text. Of a note the log keeps 500."""
@@ -31,7 +32,7 @@ class Wish(NamedTuple):
 
 async def wish_of(request: Request, **members: type) -> Wish:
     """The wish in a body of JSON, or in none at all; `members` may be there besides, each of its type (object: any).
-    Raises BadRequest, and what `body_of` raises."""
+    Whoever has a named token is the actor, whatever the body says. Raises BadRequest, and what `body_of` raises."""
     raw = await body_of(request, BODY_BYTES)
     told = json_of(raw) if raw else {}
     if not isinstance(told, dict):
@@ -47,7 +48,9 @@ async def wish_of(request: Request, **members: type) -> Wish:
     actor = told.get("actor", ACTOR)
     if not actor.strip():
         raise BadRequest("actor is empty", "say who wants it, or leave it out")
-    return Wish(actor, told.get("note", ""), {name: told.get(name, MISSING) for name in members})
+    return Wish(
+        caller_of(request).name or actor, told.get("note", ""), {name: told.get(name, MISSING) for name in members}
+    )
 
 
 def needed(wish: Wish, name: str, hint: str) -> Any:

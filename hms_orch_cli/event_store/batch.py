@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from hms_orch_cli.errors import EventRefused, VersionConflict
 from hms_orch_cli.event_store.chain import Anchor, link
-from hms_orch_cli.ports import Append, Having
+from hms_orch_cli.ports import Append, Having, Together
 
 FOLDED_TO: Final = "folded_to"
 """The mark under which a store keeps the position that its derived tables are folded to."""
@@ -30,7 +30,16 @@ class Laid(NamedTuple):
     head: Anchor
 
 
-def lay(batch: Sequence[Append], head: Anchor, versions: MutableMapping[str, int] | None = None) -> Laid:
+def appends_of(batch: Sequence[Append | Together]) -> Iterator[Append]:
+    """Every append of a batch, those that hold together one by one."""
+    for member in batch:
+        if isinstance(member, Together):
+            yield from member.members
+        else:
+            yield member
+
+
+def lay(batch: Sequence[Append | Together], head: Anchor, versions: MutableMapping[str, int] | None = None) -> Laid:
     """Lays `batch` out behind `head`.
 
     `versions` holds where each stream of the batch is, and moves along; a member that expects another version is left
@@ -39,7 +48,14 @@ def lay(batch: Sequence[Append], head: Anchor, versions: MutableMapping[str, int
     rows: list[Row] = []
     results: list[int | Exception] = []
     seq, prev = head
-    for stream, events, expected in batch:
+    for member in batch:
+        if isinstance(member, Together):
+            laid = _lay_together(member, Anchor(seq, prev), versions)
+            rows += laid.rows
+            results += laid.results
+            seq, prev = laid.head
+            continue
+        stream, events, expected = member
         if versions is not None and (actual := versions[stream]) != expected:
             results.append(_conflict(stream, expected, actual))
             continue
@@ -60,6 +76,18 @@ def lay(batch: Sequence[Append], head: Anchor, versions: MutableMapping[str, int
             versions[stream] = version
         results.append(seq)
     return Laid(rows, results, Anchor(seq, prev))
+
+
+def _lay_together(group: Together, head: Anchor, versions: MutableMapping[str, int] | None) -> Laid:
+    """All of the group with one result, or nothing of it with the first refusal."""
+    moved = None if versions is None else {stream: versions[stream] for stream, _, _ in group.members}
+    laid = lay(group.members, head, moved)
+    for result in laid.results:
+        if isinstance(result, Exception):
+            return Laid([], [result], head)
+    if versions is not None and moved is not None:
+        versions.update(moved)
+    return Laid(laid.rows, [laid.head.seq], laid.head)
 
 
 def _conflict(stream: str, expected: int, actual: int) -> VersionConflict:

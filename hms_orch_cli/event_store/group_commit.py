@@ -12,27 +12,35 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from bisect import bisect_left
 from collections.abc import Awaitable, Callable, Sequence
 from queue import SimpleQueue
 from time import perf_counter
 from typing import Final, NamedTuple
 
 from hms_orch_cli.errors import StoreError, StoreFull, StoreHeld
+from hms_orch_cli.event_store.batch import appends_of
 from hms_orch_cli.event_store.inline import merged
-from hms_orch_cli.ports import Append, Derived, EventStore, NewEvent
+from hms_orch_cli.ports import Append, Derived, EventStore, NewEvent, Together
+from hms_orch_cli.views.histogram import Histogram
 
 BATCH: Final = 512
-"""Members of one commit at most: it bounds how long the first of them waits."""
+"""Weight of one commit at most, but for its last member: it bounds how long the first of them waits."""
 
 GATHERED: Final = 64
-"""Appends that are handed over without waiting for more."""
+"""Weight that is handed over without waiting for more."""
 
 WAITING: Final = 32_768
-"""Appends under way past which nothing more is taken from outside."""
+"""Weight under way past which nothing more is taken from outside."""
 
 BEGUN: Final = 4_096
-"""Appends under way past which the process begins nothing of its own accord, so that there is room for the outside."""
+"""Weight under way past which the process begins nothing of its own accord, so that there is room for the outside."""
+
+WEIGHED_BYTES: Final = 4_096
+"""An append weighs 1; together with others it weighs 1 more for so many characters of its data, so that what waits is
+bounded in bytes as well."""
+
+COMMIT_S: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
+"""Bounds of the histogram of commits, in seconds."""
 
 DERIVE_AFTER_S: Final = 0.2
 """Derived rows that no append takes along are written by themselves after this time."""
@@ -51,24 +59,10 @@ written."""
 class _Ticket(NamedTuple):
     """Something to commit. Without `member` it is derived rows alone."""
 
-    member: Append | None
+    member: Append | Together | None
     future: asyncio.Future[int] | None
     derived: Derived | None
-
-
-class Seconds:
-    """How long commits take: a histogram of this process. `buckets` counts those up to each bound, then the rest."""
-
-    BOUNDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
-
-    def __init__(self) -> None:
-        self.buckets = [0] * (len(self.BOUNDS) + 1)
-        self.sum = 0.0
-
-    def observe(self, seconds: float) -> None:
-        """Counts one commit."""
-        self.buckets[bisect_left(self.BOUNDS, seconds)] += 1
-        self.sum += seconds
+    weight: int = 1
 
 
 class GroupCommit:
@@ -90,7 +84,7 @@ class GroupCommit:
         self.inline = inline
         self.on_failure = on_failure
         self.commits = 0
-        self.seconds = Seconds()
+        self.seconds = Histogram(COMMIT_S)
         self._store = store
         self._loop = asyncio.get_running_loop()
         self._limit = waiting_limit
@@ -117,7 +111,7 @@ class GroupCommit:
 
     @property
     def waiting(self) -> int:
-        """Tickets under way: handed over and not yet answered."""
+        """Weight of the tickets under way: handed over and not yet answered."""
         return self._under_way
 
     @property
@@ -134,15 +128,24 @@ class GroupCommit:
 
     def append(self, stream: str, events: Sequence[NewEvent], expected_version: int) -> Awaitable[int]:
         """See `ports.Journal.append`."""
+        return self._append(Append(stream, events, expected_version), 1)
+
+    def append_together(self, members: Sequence[Append]) -> Awaitable[int]:
+        """See `ports.Journal.append_together`."""
+        weight = sum(1 + len(event.data or "") // WEIGHED_BYTES for member in members for event in member.events)
+        return self._append(Together(members), weight)
+
+    def _append(self, member: Append | Together, weight: int) -> Awaitable[int]:
         future = self._loop.create_future()
         if self._failure is not None:
             future.set_exception(self._failure)
         elif self._closing:
             future.set_exception(StoreError("the journal is closed", "start again: nothing acknowledged is lost"))
         else:
-            ticket = _Ticket(Append(stream, events, expected_version), future, self._take_derived())
-            self._under_way += 1
-            if self._under_way == 1 and self.inline():
+            ticket = _Ticket(member, future, self._take_derived(), weight)
+            was_free = self._under_way == 0
+            self._under_way += weight
+            if was_free and weight < GATHERED and self.inline():
                 self._deliver([ticket], *self._commit([ticket]))
             else:
                 self._gather(ticket)
@@ -152,7 +155,7 @@ class GroupCommit:
         if ticket.derived is not None:
             self._hand_over()  # derived rows open a batch: what stands before them is what they are folded to
         self._gathered.append(ticket)
-        if len(self._gathered) >= GATHERED:
+        if ticket.weight >= GATHERED or len(self._gathered) >= GATHERED:
             self._hand_over()
         elif self._handing_over is None:
             self._counted = 0
@@ -219,11 +222,13 @@ class GroupCommit:
         tickets = self._queue.get()
         while tickets is not None:
             following: list[_Ticket] | None = []
-            while len(tickets) < BATCH and not self._queue.empty():
+            weight = _weight(tickets)
+            while weight < BATCH and not self._queue.empty():
                 following = self._queue.get()
                 if following is None or following[0].derived is not None:
                     break
                 tickets += following
+                weight += _weight(following)
                 following = []
             self._loop.call_soon_threadsafe(self._deliver, tickets, *self._commit(tickets))
             tickets = self._queue.get() if following == [] else following
@@ -265,7 +270,7 @@ class GroupCommit:
         derived: Derived | None,
     ) -> None:
         """Answers the tickets, on the loop."""
-        self._under_way -= len(tickets)
+        self._under_way -= _weight(tickets)
         self._deriving -= derived is not None
         if self._wanting_room and self._under_way <= self._begun_limit // 2:
             self._make_room()
@@ -317,5 +322,9 @@ def _loses_facts(tickets: Sequence[_Ticket]) -> bool:
     return any(ticket.member is not None and _is_folded(ticket.member) for ticket in tickets)
 
 
-def _is_folded(member: Append) -> bool:
-    return member.stream.startswith(_FOLDED)
+def _is_folded(member: Append | Together) -> bool:
+    return any(each.stream.startswith(_FOLDED) for each in appends_of((member,)))
+
+
+def _weight(tickets: Sequence[_Ticket]) -> int:
+    return sum(ticket.weight for ticket in tickets)

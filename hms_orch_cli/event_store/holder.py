@@ -50,13 +50,15 @@ class Holder:
             os.close(descriptor)
             raise
 
-    def announce(self, url: str) -> None:
-        """Says at which address the holder takes writes; empty while it does not."""
+    def announce(self, url: str, token: str = "") -> None:
+        """Says at which address the holder takes writes, and with which token; empty while it does not. Who can read
+        the lock file is who could write to the store itself."""
         import json
         import socket
 
-        text = json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "url": url}).encode()
+        text = json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "url": url, "token": token}).encode()
         try:
+            os.fchmod(self._descriptor, PRIVATE_FILE)
             os.pwrite(self._descriptor, text, 0)
             os.ftruncate(self._descriptor, len(text))
         except OSError as error:
@@ -157,4 +159,5 @@ def _held(db_path: Path, said: dict[str, Any]) -> StoreHeld:
         f"send writes to {url}, or stop it first" if url else "wait until it has started, or stop it first",
         pid=pid,
         url=url,
+        token=said.get("token", ""),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Generator, Mapping, Sequence
 
-from hms_orch_cli.ports import Append, Derived, EventStore, NewEvent, RunRow
+from hms_orch_cli.ports import Append, Derived, EventStore, NewEvent, RunRow, Together
 
 
 class Settled:
@@ -29,7 +29,14 @@ class InlineJournal:
 
     def append(self, stream: str, events: Sequence[NewEvent], expected_version: int) -> Awaitable[int]:
         """See `ports.Journal.append`."""
-        (result,) = self._store.append([Append(stream, events, expected_version)], self._derived)
+        return self._append(Append(stream, events, expected_version))
+
+    def append_together(self, members: Sequence[Append]) -> Awaitable[int]:
+        """See `ports.Journal.append_together`."""
+        return self._append(Together(members))
+
+    def _append(self, member: Append | Together) -> Awaitable[int]:
+        (result,) = self._store.append([member], self._derived)
         self._derived = None
         if isinstance(result, Exception):
             raise result

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from operator import attrgetter
 
-from hms_orch_cli.event_store.batch import FOLDED_TO, HAVING, OF_RUNS, lay
+from hms_orch_cli.event_store.batch import FOLDED_TO, HAVING, OF_RUNS, appends_of, lay
 from hms_orch_cli.event_store.chain import START
-from hms_orch_cli.ports import Append, Derived, Event, Having, RunRow
+from hms_orch_cli.ports import Append, Derived, Event, Having, RunRow, Together
 
 
 class MemoryStore:
@@ -27,10 +27,10 @@ class MemoryStore:
         self._runs: dict[str, RunRow] = {}
         self._marks: dict[str, str] = {}
 
-    def append(self, batch: Sequence[Append], derived: Derived | None = None) -> list[int | Exception]:
+    def append(self, batch: Sequence[Append | Together], derived: Derived | None = None) -> list[int | Exception]:
         """See `ports.EventStore.append`."""
         before = self._head.seq
-        versions = {member.stream: len(self._streams.get(member.stream, ())) for member in batch}
+        versions = {member.stream: len(self._streams.get(member.stream, ())) for member in appends_of(batch)}
         laid = lay(batch, self._head, versions)
         events = [Event._make(row) for row in laid.rows]
         for event in events:

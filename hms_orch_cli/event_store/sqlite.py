@@ -23,11 +23,11 @@ import apsw
 from hms_orch_cli.errors import StoreError, StoreFailed
 from hms_orch_cli.event_store import sqlite_errors as errors
 from hms_orch_cli.event_store import sqlite_schema as schema
-from hms_orch_cli.event_store.batch import FOLDED_TO, Row, lay
+from hms_orch_cli.event_store.batch import FOLDED_TO, Row, appends_of, lay
 from hms_orch_cli.event_store.chain import START, Anchor
 from hms_orch_cli.event_store.files import make_file, make_folder, refuse_network
 from hms_orch_cli.event_store.sqlite_reader import BUSY_MS, SqliteReader, has_derived, refuse_scrap, version_of
-from hms_orch_cli.ports import Append, Derived, RunRow
+from hms_orch_cli.ports import Append, Derived, RunRow, Together
 
 CHECKPOINT_PAGES: Final = 2_000
 """Pages in the WAL file (4 KiB each) from which on they are folded back into the main file."""
@@ -100,7 +100,7 @@ class SqliteStore(SqliteReader):
         self._wal_pages = pages
         return apsw.SQLITE_OK
 
-    def append(self, batch: Sequence[Append], derived: Derived | None = None) -> list[int | Exception]:
+    def append(self, batch: Sequence[Append | Together], derived: Derived | None = None) -> list[int | Exception]:
         """See `ports.EventStore.append`."""
         with self._writing:
             if self._failure is not None:
@@ -133,9 +133,9 @@ class SqliteStore(SqliteReader):
         rows: list[tuple[Any, ...]] = self._writer.execute(schema.HEAD).fetchall()
         return Anchor(*rows[0]) if rows else START
 
-    def _versions(self, batch: Sequence[Append]) -> dict[str, int]:
+    def _versions(self, batch: Sequence[Append | Together]) -> dict[str, int]:
         versions: dict[str, int] = {}
-        for stream in {member.stream for member in batch}:
+        for stream in {member.stream for member in appends_of(batch)}:
             versions[stream] = self._writer.execute(schema.STREAM_VERSION, (stream,)).get
         return versions
 

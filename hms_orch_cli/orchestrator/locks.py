@@ -61,6 +61,10 @@ class Locks:
         """Runs that stand in line."""
         return len(self._keys) - len(self._holders)
 
+    def first_in_line(self) -> str | None:
+        """Of the runs that stand in line, for whatever lock, the one whose event came first."""
+        return min((line[0] for line in self._lines.values()), default=(0, None))[1]
+
     def holder(self, key: str) -> str:
         """The run that holds a lock, or is about to; empty if it is free."""
         return self._holders.get(key, "")

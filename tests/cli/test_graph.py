@@ -22,6 +22,7 @@ from hms_orch_cli.safe import safe
 from hms_orch_cli.saga.definition import Saga
 from hms_orch_cli.views.graph import Graph, graph_of
 from hms_orch_cli.views.states import SIGNS
+from tests import documents
 from tests.cli.conftest import Desk, Run
 from tests.cli.workshop import LATER, NO, OK, ORDER, Workshop
 from tests.specs import approval, group, saga_of, sequence, step, wait
@@ -175,6 +176,10 @@ class TestWhatIsDrawn:
     def test_a_folder_is_no_drawing(self, orch: Run, shop: Path) -> None:
         assert (orch("graph", str(shop)).code, orch("graph", "sagas/").code) == (2, 1)
 
+    def test_a_file_of_tests_is_no_drawing(self, orch: Run, shop: Path) -> None:
+        (shop / "order.test.yaml").write_text("tests: []\n")
+        assert orch("graph", "order.test.yaml").code == 2
+
 
 def lines_of(graph: Graph, columns: int) -> list[str]:
     """The drawing without colours."""
@@ -191,7 +196,7 @@ class TestInATerminal:
         assert "\n".join(lines_of(graph_of(saga), 100)[2:]) + "\n" == BESIDE
 
     @pytest.mark.parametrize("columns", [60, 80, 100, 120, 200])
-    @pytest.mark.parametrize("name", sorted(path.name for path in SAGAS.glob("*.yaml")))
+    @pytest.mark.parametrize("name", [path.name for path in documents.SAGAS])
     def test_no_line_is_wider_than_the_terminal(
         self, orch: Run, monkeypatch: pytest.MonkeyPatch, name: str, columns: int
     ) -> None:

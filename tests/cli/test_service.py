@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hms_orch_cli.cli.addressbook import with_service
+from hms_orch_cli.cli.config_file import with_entry
+from hms_orch_cli.cli.service import written_as
 from hms_orch_cli.errors import ConfigError
 from hms_orch_cli.ports import Service
 from tests.cli.conftest import Run
@@ -37,7 +38,7 @@ LOOKS_LIKE_A_TABLE = '[store]\nurl = """\n[services]\nx = 1\n"""\n'
 
 def edited(text: str, name: str, service: Service | None) -> str:
     """The text after an edit."""
-    return with_service(text, FILE, name, service)
+    return with_entry(text, FILE, "services", name, written_as(service))
 
 
 class TestEdit:

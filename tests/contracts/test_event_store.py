@@ -12,7 +12,7 @@ from hms_orch_cli.errors import EventRefused, VersionConflict
 from hms_orch_cli.event_store.chain import GENESIS, link, verify
 from hms_orch_cli.event_store.memory import MemoryStore
 from hms_orch_cli.event_store.sqlite import SqliteStore
-from hms_orch_cli.ports import Append, Derived, Having, NewEvent, RunRow
+from hms_orch_cli.ports import Append, Derived, Having, NewEvent, RunRow, Together
 
 Store = MemoryStore | SqliteStore
 
@@ -215,6 +215,45 @@ def test_a_batch_of_any_size_is_appended_in_order(store: Store, members: int) ->
     assert results == [2 * (i + 1) for i in range(members)]
     assert [e.id for e in store.scan()] == [f"{i}{letter}" for i in range(members) for letter in "ab"]
     verify(store.scan())
+
+
+def test_what_goes_together_stands_side_by_side_and_has_one_result(store: Store) -> None:
+    group = Together([Append("run/1", [event("a")], 0), Append("run/2", [event("b"), event("c")], 0)])
+    assert store.append([Append("run/0", [event("z")], 0), group, Append("run/1", [event("d")], 1)]) == [1, 4, 5]
+    assert [(each.seq, each.stream, each.id) for each in store.read_all(1, 10)] == [
+        (2, "run/1", "a"),
+        (3, "run/2", "b"),
+        (4, "run/2", "c"),
+        (5, "run/1", "d"),
+    ]
+
+
+@pytest.mark.parametrize("at", [0, 1, 2])
+def test_of_what_goes_together_one_that_does_not_fit_leaves_all_of_it_out(store: Store, at: int) -> None:
+    append(store, "run/known", "k", at=0)
+    members = [Append(f"run/{n}", [event(f"e{n}")], 0) for n in range(2)]
+    members.insert(at, Append("run/known", [event("again")], 0))
+    around = [Append("run/before", [event("x")], 0), Together(members), Append("run/after", [event("y")], 0)]
+    before, conflict, after = store.append(around)
+    assert (before, after) == (2, 3)
+    assert isinstance(conflict, VersionConflict) and conflict.actual == 1
+    assert [each.id for each in store.read_all(0, 10)] == ["k", "x", "y"]
+    verify(store.scan())
+
+
+def test_two_of_one_stream_that_go_together_follow_each_other_or_are_left_out(store: Store) -> None:
+    good = Together([Append("run/1", [event("a")], 0), Append("run/1", [event("b")], 1)])
+    bad = Together([Append("run/2", [event("c")], 0), Append("run/2", [event("d")], 0)])
+    (taken, refused) = store.append([good, bad])
+    assert taken == 2 and isinstance(refused, VersionConflict)
+    assert store.last_seq() == 2
+
+
+def test_what_cannot_be_written_leaves_all_of_what_goes_with_it_out(store: Store) -> None:
+    group = Together([Append("run/1", [event("a")], 0), Append("run/2", [event("a\0b")], 0)])
+    (refused,) = store.append([group])
+    assert isinstance(refused, EventRefused)
+    assert store.last_seq() == 0
 
 
 def test_an_append_of_nothing_changes_nothing(store: Store) -> None:

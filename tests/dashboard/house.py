@@ -12,7 +12,9 @@ import orjson
 from starlette.applications import Starlette
 
 from hms_orch_cli.application.clock import SystemClock
+from hms_orch_cli.application.instruments import Instruments
 from hms_orch_cli.application.office import Checked, Office
+from hms_orch_cli.config.tokens import Token
 from hms_orch_cli.dashboard.app import create_app
 from hms_orch_cli.errors import SagaFileError
 from hms_orch_cli.event_store.group_commit import GroupCommit
@@ -20,6 +22,7 @@ from hms_orch_cli.event_store.memory import MemoryStore
 from hms_orch_cli.expressions import CelExpressions
 from hms_orch_cli.orchestrator.orchestrator import Orchestrator
 from hms_orch_cli.orchestrator.requests import RequestWriter
+from hms_orch_cli.participant.meter import Meter
 from hms_orch_cli.ports import CallRequest
 from hms_orch_cli.saga.outcome import Answer, Wire
 from hms_orch_cli.sagafile.check import check
@@ -110,6 +113,7 @@ async def open_house(
     tokens: Sequence[str] = (),
     public_url: str | None = None,
     *,
+    named: Sequence[Token] = (),
     waiting: int = 32_768,
     store: Any = None,
     participants: Any = None,
@@ -123,9 +127,8 @@ async def open_house(
     writer = RequestWriter(
         lambda *named: f"http://localhost/v1/callbacks/{callback_token(SECRET, *named)}", lambda name: ""
     )
-    orchestrator = Orchestrator(
-        journal, store, store, participants, cel, clock, writer, [], calls=8, calls_per_service=8
-    )
+    meter = Meter(participants)
+    orchestrator = Orchestrator(journal, store, store, meter, cel, clock, writer, [], calls=8, calls_per_service=8)
 
     def checked(text: bytes) -> Checked:
         found = check(text, "definition", cel)
@@ -143,8 +146,9 @@ async def open_house(
         read_callback=lambda token: read_callback(SECRET, token),
         check=checked,
         event_bytes=EVENT_BYTES,
+        instruments=Instruments(journal.seconds, meter.seconds, lambda: journal.waiting),
     )
-    app = create_app(office, host=host, tokens=tokens, public_url=public_url)
+    app = create_app(office, host=host, tokens=tokens, named_tokens=named, session_secret=SECRET, public_url=public_url)
     orchestrator.start()
     office.ready = True
     transport = httpx.ASGITransport(app)

@@ -70,6 +70,19 @@ async def test_the_same_id_with_other_data_is_a_conflict(house: House) -> None:
     assert house.store.last_seq() == 1
 
 
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [(-2147483648, -2147483648), (2147483647, 2147483647), (7.0, 7), (True, True), (2147483648, None), (1.5, None),
+     (-2147483649, None), ([1], None), ({}, None)],
+)  # fmt: skip
+async def test_an_extension_is_text_integer_or_boolean(house: House, value: Any, kept: Any) -> None:
+    answer = await post(house, event(1, mine=value))
+    assert answer.status_code == (400 if kept is None else 202), answer.text
+    if kept is not None:
+        (stored,) = (await house.client.get("/v1/events")).json()["events"]
+        assert stored["mine"] == kept and type(stored["mine"]) is type(kept)
+
+
 async def test_a_batch_is_answered_in_its_order(house: House) -> None:
     answer = await house.publish(event(1), event(2), event(1))
     assert answer.status_code == 202
@@ -100,11 +113,43 @@ async def test_a_batch_with_a_bad_member_takes_nothing_and_names_it(house: House
     assert house.store.last_seq() == 0
 
 
+async def test_a_batch_with_an_id_that_came_before_with_other_data_takes_nothing_and_names_it(house: House) -> None:
+    await house.publish(event(7))
+    answer = await house.publish(event(1), event(2), event(7, data={"n": 8}), event(3))
+    assert (answer.status_code, answer.json()["index"]) == (409, 2)
+    assert "event 2 of the batch" in answer.json()["detail"]
+    assert "at position 1" in answer.json()["detail"]
+    assert house.store.last_seq() == 1
+    assert (await house.publish(event(1), event(7), event(2))).json()["positions"] == [2, 1, 3]
+
+
+async def test_a_batch_that_contradicts_itself_takes_nothing_and_names_it(house: House) -> None:
+    answer = await house.publish(event(1), event(2), event(1, data={"n": 5}))
+    assert (answer.status_code, answer.json()["index"]) == (409, 2)
+    assert house.store.last_seq() == 0
+
+
+async def test_of_two_batches_at_a_time_that_contradict_each_other_one_is_taken_whole() -> None:
+    disk = Gate()
+    async with open_house(store=disk) as house:
+        disk.open.clear()
+        first = asyncio.ensure_future(house.publish(event(1), event(2)))
+        await asyncio.to_thread(disk.entered.acquire)
+        second = asyncio.ensure_future(house.publish(event(3), event(2, data={"n": 5}), event(4)))
+        third = asyncio.ensure_future(house.publish(event(5), event(2)))
+        disk.open.set()
+        assert (await first).json()["positions"] == [1, 2]
+        assert ((await second).status_code, (await second).json()["index"]) == (409, 1)
+        assert (await third).json()["events"][1] == {"position": 2, "duplicate": True}
+        assert sorted(each.id for each in disk.read_all(0, 10)) == ["e1", "e2", "e5"]
+
+
 REFUSED: dict[str, tuple[Any, str | None, int, str]] = {
     "no type": (event(type=None), STRUCTURED, 400, "type"),
     "no id": (event(id=None), STRUCTURED, 400, "id"),
     "no source": (event(source=None), STRUCTURED, 400, "source"),
     "no specversion": (event(specversion=None), STRUCTURED, 400, "specversion"),
+    "specversion null": ({**event(), "specversion": None}, STRUCTURED, 400, "specversion"),
     "other specversion": (event(specversion="0.3"), STRUCTURED, 400, "0.3"),
     "the type is a number": (event(type=5), STRUCTURED, 400, "type"),
     "reserved type": (event(type="saga.completed"), STRUCTURED, 400, "orchestrator's own"),

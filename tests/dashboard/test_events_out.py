@@ -187,7 +187,7 @@ async def gone() -> dict[str, Any]:
 
 
 async def test_a_client_that_leaves_gives_its_place_back() -> None:
-    streams = Streams()
+    streams = Streams(lambda: 0)
     sent = await run_stream(streams, lambda: (b"", False), gone)
     assert streams.open == 0
     assert sent[-1] == {"type": "http.response.body", "body": b""}
@@ -197,13 +197,13 @@ async def test_a_log_that_cannot_be_read_ends_the_stream_quietly() -> None:
     def broken() -> tuple[bytes, bool]:
         raise StoreError("the disk is gone")
 
-    streams = Streams()
+    streams = Streams(lambda: 0)
     await run_stream(streams, broken, asyncio.Event().wait)
     assert streams.open == 0
 
 
 async def test_streams_are_bounded() -> None:
-    streams = Streams(limit=0)
+    streams = Streams(lambda: 0, limit=0)
     with pytest.raises(Overloaded):
         streams.answer(lambda: (b"", False), 1)
 

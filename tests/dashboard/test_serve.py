@@ -11,7 +11,7 @@ import sys
 import httpx
 import pytest
 
-from hms_orch_cli.dashboard.serve import bind
+from hms_orch_cli.dashboard.serve import UNREAD_MS, bind
 from hms_orch_cli.errors import ConfigError, PortTaken
 from tests.dashboard.house import House, event
 
@@ -88,6 +88,29 @@ def test_sockets_name_their_protocol_so_that_answers_are_not_delayed() -> None:
     server = bind("127.0.0.1", 0)
     assert {listener.proto for listener in server._sockets} == {socket.IPPROTO_TCP}
     server.close()
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="this system cannot end unread connections")
+def test_a_client_that_takes_nothing_is_let_go_in_the_end() -> None:
+    server = bind("127.0.0.1", 0)
+    try:
+        with socket.create_connection(("127.0.0.1", server.port)):
+            server._sockets[0].setblocking(True)
+            accepted, _ = server._sockets[0].accept()
+            with accepted:
+                assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == UNREAD_MS
+    finally:
+        server.close()
+
+
+def test_it_may_have_as_many_connections_open_as_the_system_allows() -> None:
+    script = (
+        "import resource as r; hard = r.getrlimit(r.RLIMIT_NOFILE)[1]; r.setrlimit(r.RLIMIT_NOFILE, (256, hard));"
+        "from hms_orch_cli.dashboard import serve; serve.bind('127.0.0.1', 0).close();"
+        "print(r.getrlimit(r.RLIMIT_NOFILE)[0] == min(serve.FILES, hard))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "True"
 
 
 async def test_signals_are_left_alone(house: House) -> None:

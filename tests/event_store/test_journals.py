@@ -321,6 +321,23 @@ async def test_it_says_when_it_holds_too_much_for_the_outside() -> None:
     await journal.close()
 
 
+async def test_what_goes_together_has_one_answer_and_weighs_as_much_as_it_holds() -> None:
+    store = Gate()
+    journal = GroupCommit(store, waiting_limit=6)
+    first = await store.shut(journal)
+    group = journal.append_together([Append(f"event/{n}", [event(str(n))], 0) for n in range(3)])
+    assert (journal.waiting, journal.is_full) == (4, False)
+    large = journal.append_together([Append("event/large", [event("large", "x" * 10_000)], 0)])
+    assert (journal.waiting, journal.is_full) == (7, True)
+    lost = journal.append_together([Append(f"event/{n}", [event(str(n))], 0) for n in (4, 3, 1)])
+    store.open.set()
+    assert [await first, await group, await large] == [1, 4, 5]
+    with pytest.raises(VersionConflict):
+        await lost
+    assert (journal.waiting, store.last_seq()) == (0, 5)
+    await journal.close()
+
+
 async def test_whoever_begins_something_waits_until_half_of_it_is_done() -> None:
     store = Gate()
     journal = GroupCommit(store, begun_limit=4)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 from hms_orch_cli.ports import Service
@@ -11,9 +12,7 @@ from hms_orch_cli.sagafile import catalogue
 from hms_orch_cli.sagafile.lint.subject import Subject
 from hms_orch_cli.sagafile.places import targets_of
 
-_LOCAL: Final = re.compile(
-    r"[^.]+|.*\.(localhost|local|internal|intranet|lan|corp|home|private|test|svc|home\.arpa|svc\.[a-z0-9.-]+)"
-)
+_LOCAL: Final = re.compile(r"[^.]+|.*\.(localhost|local|internal|intranet|lan|corp|home|private|test|svc|home\.arpa)")
 """Names without a dot are of a network of one's own (Compose, Kubernetes); the endings are kept for such networks."""
 
 
@@ -36,6 +35,7 @@ def check_hosts(subject: Subject, services: Mapping[str, Service]) -> None:
             subject.note(catalogue.PLAIN_HTTP, message, fix, path, word=len(name))
 
 
+@lru_cache(maxsize=256)
 def is_private(url: str) -> bool:
     """Whether what goes to a URL cannot be read on the way: over TLS, or within one's own network."""
     from urllib.parse import urlsplit

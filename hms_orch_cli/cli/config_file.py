@@ -1,4 +1,4 @@
-"""Edits [services] in hms-orch.toml and leaves every other byte of it alone, comments above all.
+"""Edits a table of hms-orch.toml and leaves every other byte of it alone, comments above all.
 
 TOML can say the same thing in many forms, so an edit is tried wherever the text looks right and taken only if reading
 the result gives exactly the tables that were meant. A form that no edit fits is refused, not rewritten.
@@ -9,53 +9,52 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from hms_orch_cli.config.written import parse
 from hms_orch_cli.errors import ConfigError
-from hms_orch_cli.ports import Service
+
+Value = str | Mapping[str, str | Sequence[str]]
+"""What an entry can hold: a text, or a table of texts and lists of texts."""
 
 
-def with_service(text: str, file: Path, name: str, service: Service | None) -> str:
-    """The text with `name` set to a service, or taken out (None). Raises ConfigError if its form cannot be edited."""
+def with_entry(text: str, file: Path, table: str, name: str, value: Value | None) -> str:
+    """The text with `name` of `table` set to a value, or taken out (None). Raises ConfigError if its form cannot be
+    edited."""
     meant = parse(text, file)
-    if service is None:
-        del meant["services"][name]
+    if value is None:
+        del meant[table][name]
     else:
-        meant.setdefault("services", {})[name] = _value(service)
-    for candidate in _candidates(text, name, service):
+        meant.setdefault(table, {})[name] = value
+    for candidate in _candidates(text, table, name, value):
         with suppress(ConfigError):
-            if _same(parse(candidate, file), meant):
+            if _same(parse(candidate, file), meant, table):
                 return candidate
     raise ConfigError(f"{file} writes {name} in a form that this command cannot edit", "change it by hand")
 
 
-def _value(service: Service) -> str | dict[str, str]:
-    return service.url if service.audience is None else {"url": service.url, "audience": service.audience}
+def _same(one: dict[str, Any], other: dict[str, Any], table: str) -> bool:
+    """Equal but for this: an empty table is as good as none."""
+    return {**one, table: one.get(table, {})} == {**other, table: other.get(table, {})}
 
 
-def _same(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Equal tables; an empty [services] is as good as none."""
-    return {**one, "services": one.get("services", {})} == {**other, "services": other.get("services", {})}
-
-
-def _candidates(text: str, name: str, service: Service | None) -> Iterator[str]:
+def _candidates(text: str, table: str, name: str, value: Value | None) -> Iterator[str]:
     """Texts that may be what is meant, the most natural one first."""
     end = "\r\n" if "\r\n" in text else "\n"
     lines = re.findall(r"[^\n]*\n|[^\n]+", text)
-    entry = "" if service is None else _entry(name, service) + end
+    entry = "" if value is None else _entry(name, value) + end
     section, last = "", 0
     for at, line in enumerate(lines):
         if header := re.match(r"[\ufeff\s]*\[([^\[\]]*)\]", line):
             section = re.sub(r"[\s\"']", "", header[1])
-            if section == "services":
+            if section == table:
                 last = at + 1
-            elif section == f"services.{name}":
+            elif section == f"{table}.{name}":
                 yield _joined(lines[:at], entry, lines[_section_end(lines, at + 1) :])
-        elif section == "services" and (key := re.match(r"\s*([^#=]*?)\s*=\s*", line)):
+        elif section == table and (key := re.match(r"\s*([^#=]*?)\s*=\s*", line)):
             last = at + 1
             if key[1].strip("\"'") == name:
                 comment = _comment(line[key.end() :])
@@ -64,18 +63,30 @@ def _candidates(text: str, name: str, service: Service | None) -> Iterator[str]:
     if last:
         yield _joined(lines[:last], entry, lines[last:], end)
     before = text if not text or text.endswith("\n") else text + end
-    yield f"{before}{end if before else ''}[services]{end}{entry}"
+    yield f"{before}{end if before else ''}[{table}]{end}{entry}"
 
 
-def _entry(name: str, service: Service) -> str:
-    """The line of a service: NAME = "URL", or NAME = { url = …, audience = … }."""
+def _entry(name: str, value: Value) -> str:
+    """The line of an entry: NAME = "text", or NAME = { key = …, … }."""
+    if isinstance(value, str):
+        return _pair(name, value)
+    inside = ", ".join(_pair(key, each) for key, each in value.items())
+    return f"{_key(name)} = {{ {inside} }}"
+
+
+def _pair(key: str, value: str | Sequence[str]) -> str:
+    """KEY = VALUE on one line."""
     import tomli_w
 
-    if service.audience is None:
-        return tomli_w.dumps({name: service.url}).rstrip("\n")
-    key = tomli_w.dumps({name: 0}).removesuffix(" = 0\n")
-    url, audience = tomli_w.dumps({"url": service.url, "audience": service.audience}).splitlines()
-    return f"{key} = {{ {url}, {audience} }}"
+    if isinstance(value, str):
+        return tomli_w.dumps({key: value}).rstrip("\n")
+    items = ", ".join(_pair("_", item).removeprefix("_ = ") for item in value)
+    return f"{_key(key)} = [{items}]"
+
+
+def _key(name: str) -> str:
+    """A name as TOML wants it before the =, in quotes if need be."""
+    return _pair(name, "").removesuffix(' = ""')
 
 
 def _joined(before: list[str], entry: str, after: list[str], end: str = "\n") -> str:
