@@ -83,7 +83,7 @@ async def ask(client: httpx.AsyncClient, path: str, patience_s: float | None, **
         pause = max(pause_after(failures), told)
         failures += 1
         if until is not None and monotonic() + pause > until:
-            raise Unreachable(f"{client.base_url}: {why}")
+            raise Unreachable(f"{client.base_url}: {why}; HMS_URL says where to look")
         await asyncio.sleep(pause)
 
 

@@ -123,7 +123,7 @@ def test_a_no_is_a_no_and_impatience_is_told(bus: Workshop, tmp_path: Path, serv
     told = emitted(bus, tmp_path, services.url, [{}, {"id": "e1", "subject": "s"}], [None, {"patienceMs": 0}])
     assert told == [
         "true false 400 400 No: too long",
-        f"false true undefined {services.url}: 503 Away",
+        f"false true undefined {services.url}: 503 Away; HMS_URL says where to look",
     ]
     assert (services.requests[0].json["id"], services.requests[0].json["subject"]) == ("e1", "s")
 

@@ -63,7 +63,7 @@ export async function ask(
       signal?.throwIfAborted();
       why = noAnswer(error);
     }
-    if (Date.now() + pause > until) throw new Unreachable(`${server.url}: ${why}`);
+    if (Date.now() + pause > until) throw new Unreachable(`${server.url}: ${why}; HMS_URL says where to look`);
     await sleep(pause, undefined, signal ? { signal } : {});
   }
 }
