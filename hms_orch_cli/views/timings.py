@@ -97,7 +97,5 @@ def _close(line: Line, at: int, kind: Kind | None, said: str) -> None:
     """Ends the stretch that goes on; a pause or a wait stays one."""
     if line.stretches and line.stretches[-1].end is None:
         last = line.stretches[-1]
-        is_attempt = last.kind == "attempt"
-        line.stretches[-1] = last._replace(
-            end=at, kind=kind if kind and (is_attempt or last.kind == "wait") else last.kind, said=said or last.said
-        )
+        ended = kind if kind is not None and last.kind == "attempt" else last.kind
+        line.stretches[-1] = last._replace(end=at, kind=ended, said=said or last.said)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from hms_orch_cli.dashboard.drawing.layout import NODE_H, NOTE_H, NOTES, Arrow, Box, Layout, layout
+from hms_orch_cli.dashboard.drawing.layout import NODE_H, NOTE_H, NOTES, Arrow, Box, Corners, Layout, layout
 from hms_orch_cli.dashboard.html import text
 from hms_orch_cli.dashboard.words import MARKS, tone
 from hms_orch_cli.safe import safe
@@ -82,7 +82,7 @@ def _arrow(arrow: Arrow, kind: str) -> str:
     return f'<g class="way {kind}"><path d="{_path(arrow.corners)}"/>{head}</g>'
 
 
-def _path(corners: tuple[tuple[float, float], ...]) -> str:
+def _path(corners: Corners) -> str:
     """A line with rounded corners."""
     parts = [f"M{corners[0][0]:.1f} {corners[0][1]:.1f}"]
     for place, (x, y) in enumerate(corners[1:-1], 1):

@@ -6,6 +6,8 @@ way back up the right one; the branches of a group stand side by side.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise, takewhile
 from typing import Final, NamedTuple
 
 from hms_orch_cli.views.graph import Beside, Flow, Graph, Node, Part, flow
@@ -28,9 +30,18 @@ NOTES: Final = 2
 DOWN: Final = 36
 """Between a part and the next."""
 
+MEET: Final = 4
+"""How far inside a group the lines of the way forward part and meet."""
+
+BACK: Final = 10
+"""How much further in those of the way back do, so that they do not lie on one another."""
+
 BESIDE: Final = 32
 FORK: Final = 30
 """Above and below the branches of a group: there the lines part and meet."""
+
+SIDE: Final = 10
+"""Beside a group in which nothing is undone: there the way back passes it."""
 
 EDGE: Final = 14
 CAP: Final = 30
@@ -56,12 +67,15 @@ class Box(NamedTuple):
         return self.y + self.h
 
 
+Corners = tuple[tuple[float, float], ...]
+
+
 class Arrow(NamedTuple):
     """A way from one point to another, corner by corner; `start` and `end` are ids of points."""
 
     start: str
     end: str
-    corners: tuple[tuple[float, float], ...]
+    corners: Corners
 
 
 class Layout(NamedTuple):
@@ -127,6 +141,8 @@ class _Plan:
         self.boxes: dict[str, Box] = {}
         self._points: dict[str, Box] = {}
         self._within: dict[str, tuple[Box, ...]] = {}
+        self._in_the_way: list[Box] = []
+        """groups in which nothing is undone"""
 
     def place(self, part: Part, middle: float, top: float, within: tuple[Box, ...]) -> None:
         """Gives a part its place, below `top` and around `middle`."""
@@ -151,11 +167,13 @@ class _Plan:
 
     def _group(self, group: Beside, middle: float, within: tuple[Box, ...]) -> None:
         box = within[-1]
+        if not _has_undo(group) and not any(outer in self._in_the_way for outer in within[:-1]):
+            self._in_the_way.append(box)
         for kind, lane in (("step", FORWARD_X), ("undo", UNDO_X)):
             above, below = ("fork", "join") if kind == "step" else ("join", "fork")
-            shift = 0 if kind == "step" else FORK / 3  # their lines across do not lie on one another
-            self._set(f"{kind} {above} {group.number}", Box(middle + lane, box.y + 4 + shift, 0, 0), within)
-            self._set(f"{kind} {below} {group.number}", Box(middle + lane, box.bottom - 4 - shift, 0, 0), within)
+            inside = MEET if kind == "step" else MEET + BACK
+            self._set(f"{kind} {above} {group.number}", Box(middle + lane, box.y + inside, 0, 0), within)
+            self._set(f"{kind} {below} {group.number}", Box(middle + lane, box.bottom - inside, 0, 0), within)
         x = box.x
         for each in group.parts:
             width = _size(each)[0]
@@ -167,37 +185,75 @@ class _Plan:
         self._within[point] = (*within, box)
 
     def arrow(self, start: str, end: str) -> Arrow:
-        """The way from one point to another: straight if they stand in one lane, else across between the parts that
-        they are in."""
-        a, b = self._points[start], self._points[end]
-        down = a.y < b.y
-        out, into = (a.bottom, b.y) if down else (a.y, b.bottom)
-        if abs(a.middle - b.middle) < 1:
-            return Arrow(start, end, ((a.middle, out), (b.middle, into)))
-        if not a.h:  # from where lines part, across at once
-            across = out
-        elif not b.h:
-            across = into
-        else:
-            across = self._between(start, end, down)
-        return Arrow(start, end, ((a.middle, out), (a.middle, across), (b.middle, across), (b.middle, into)))
-
-    def _between(self, start: str, end: str, down: bool) -> float:
-        parts = zip(self._within[start], self._within[end], strict=False)
-        part = next((own for own, other in parts if own != other), self._points[start])
-        return part.bottom + DOWN / 2 if down else part.y - DOWN / 2
+        """The way from one point to another: out of the groups around the first, into those around the second; across
+        only where the lines of a group part and meet."""
+        a, b = self._within[start], self._within[end]
+        shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(a, b, strict=False)))
+        lane = _Lane.of(end)
+        near = max(shared - 1, 0)
+        corners = [*lane.out_of(a[near:]), *reversed(lane.into(b[near:]))]
+        return Arrow(start, end, self._around(corners))
 
     def from_cap(self, cap: Box, end: str) -> Arrow:
         """The way from the beginning to the first point."""
-        box = self._points[end]
-        return Arrow("begin", end, ((cap.middle, cap.bottom), (box.middle, box.y)))
+        return Arrow("begin", end, ((cap.middle, cap.bottom), *reversed(_Lane.of(end).into(self._within[end]))))
 
     def to_cap(self, start: str, cap: Box) -> Arrow:
         """The way from the last point to the end that it leads to."""
-        box = self._points[start]
-        out, into = (box.bottom, cap.y) if box.y < cap.y else (box.y, cap.bottom)
-        if abs(box.middle - cap.middle) < 1:
-            return Arrow(start, "end", ((box.middle, out), (cap.middle, into)))
-        across = self._within[start][1].y - DOWN / 2 if box.y > cap.y else out + DOWN / 2
-        corners = ((box.middle, out), (box.middle, across), (cap.middle, across), (cap.middle, into))
-        return Arrow(start, "end", corners)
+        lane = _Lane.of(start)
+        end = (cap.middle, cap.y if lane.down else cap.bottom)
+        return Arrow(start, "end", self._around([*lane.out_of(self._within[start]), end]))
+
+    def _around(self, corners: Sequence[tuple[float, float]]) -> Corners:
+        """The same way, but past the groups that stand in it."""
+        found = [corners[0]]
+        for (x, out), (x1, into) in pairwise(corners):
+            if x == x1:
+                passed = [box for box in self._in_the_way if _is_between(box, x, out, into)]
+                for box in sorted(passed, key=lambda box: box.y, reverse=into < out):
+                    before, behind = box.bottom + DOWN / 2, box.y - DOWN / 2
+                    if into > out:
+                        before, behind = behind, before
+                    side = box.x + box.w + SIDE
+                    found += [(x, before), (side, before), (side, behind), (x, behind)]
+            found.append((x1, into))
+        return tuple(found)
+
+
+class _Lane(NamedTuple):
+    """The lane of one of the two ways: how far it is from the middle of a part, and where it leads."""
+
+    shift: float
+    down: bool
+
+    @classmethod
+    def of(cls, point: str) -> _Lane:
+        """The lane in which a point stands."""
+        return cls(FORWARD_X, True) if point.startswith("step ") else cls(UNDO_X, False)
+
+    def out_of(self, around: Sequence[Box]) -> list[tuple[float, float]]:
+        """Corners of the way from the last of these boxes, a point, out of the others."""
+        point, x = around[-1], around[-1].middle
+        corners = [(x, point.bottom if self.down else point.y)]
+        for box in reversed(around[:-1]):
+            if abs(x - box.middle - self.shift) > 1:
+                y = box.bottom - MEET if self.down else box.y + MEET + BACK
+                corners += [(x, y), (box.middle + self.shift, y)]
+                x = box.middle + self.shift
+        return corners
+
+    def into(self, around: Sequence[Box]) -> list[tuple[float, float]]:
+        """Corners of the way into these boxes up to the last, a point, seen from there."""
+        return [(x, -y) for x, y in self.out_of([_upside_down(box) for box in around])]
+
+
+def _upside_down(box: Box) -> Box:
+    return Box(box.x, -box.bottom, box.w, box.h)
+
+
+def _has_undo(part: Part) -> bool:
+    return part.undo is not None if isinstance(part, Node) else any(map(_has_undo, part.parts))
+
+
+def _is_between(box: Box, x: float, out: float, into: float) -> bool:
+    return box.x < x < box.x + box.w and min(out, into) < box.y and box.bottom < max(out, into)
