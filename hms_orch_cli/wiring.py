@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from hms_orch_cli.event_store.sqlite import SqliteStore
     from hms_orch_cli.event_store.sqlite_reader import SqliteReader
     from hms_orch_cli.orchestrator.orchestrator import Orchestrator
-    from hms_orch_cli.ports import Expressions, LogReader, Observer
+    from hms_orch_cli.ports.expressions import Expressions
+    from hms_orch_cli.ports.observer import Observer
+    from hms_orch_cli.ports.store import LogReader
     from hms_orch_cli.traces import Traces
     from hms_orch_cli.webhook import Webhook
 

@@ -21,7 +21,10 @@ from hms_orch_cli.application.run_list import Reader
 from hms_orch_cli.errors import HmsError, NotAllowed, NotFound, Overloaded
 from hms_orch_cli.orchestrator.definition_pause import paused_behind
 from hms_orch_cli.orchestrator.orchestrator import Orchestrator
-from hms_orch_cli.ports import Clock, Event, Journal, NewEvent, RunRow, Service
+from hms_orch_cli.ports.clock import Clock
+from hms_orch_cli.ports.journal import Journal
+from hms_orch_cli.ports.services import Service
+from hms_orch_cli.ports.store import Event, NewEvent, RunRow
 from hms_orch_cli.saga.moment import from_rfc3339
 from hms_orch_cli.saga.outcome import Answer, Verdict, Wire
 from hms_orch_cli.saga.state import Run

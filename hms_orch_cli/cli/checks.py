@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 
 from hms_orch_cli.config import Config
 from hms_orch_cli.errors import HmsError, LogTampered, StoreMissing
-from hms_orch_cli.ports import Service
+from hms_orch_cli.ports.services import Service
 
 State = Literal["ok", "warn", "fail"]
 

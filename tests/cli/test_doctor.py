@@ -14,7 +14,7 @@ from hms_orch_cli.cli.checks import Check
 from hms_orch_cli.config import load
 from hms_orch_cli.event_store.holder import Holder
 from hms_orch_cli.event_store.sqlite import SqliteStore
-from hms_orch_cli.ports import Append, NewEvent
+from hms_orch_cli.ports.store import Append, NewEvent
 from tests.cli.conftest import Run
 from tests.cli.test_remote import server
 
@@ -139,7 +139,7 @@ class TestServices:
     def test_a_name_that_leads_to_a_metadata_address_is_not_asked(self, monkeypatch: pytest.MonkeyPatch) -> None:
         import asyncio
 
-        from hms_orch_cli.ports import Service
+        from hms_orch_cli.ports.services import Service
 
         async def led_astray(*_: object) -> list[tuple[object, ...]]:
             return [(0, 0, 0, "", ("169.254.169.254", 80))]

@@ -23,7 +23,8 @@ from hms_orch_cli.expressions import CelExpressions
 from hms_orch_cli.orchestrator.orchestrator import Orchestrator
 from hms_orch_cli.orchestrator.requests import RequestWriter
 from hms_orch_cli.participant.meter import Meter
-from hms_orch_cli.ports import CallRequest, Service
+from hms_orch_cli.ports.participants import CallRequest
+from hms_orch_cli.ports.services import Service
 from hms_orch_cli.saga.outcome import Answer, Wire
 from hms_orch_cli.sagafile.check import check
 from hms_orch_cli.signing.callback import callback_token, read_callback

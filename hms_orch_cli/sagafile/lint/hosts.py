@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
-from hms_orch_cli.ports import Service
+from hms_orch_cli.ports.services import Service
 from hms_orch_cli.sagafile import catalogue
 from hms_orch_cli.sagafile.lint.subject import Subject
 from hms_orch_cli.sagafile.places import targets_of
