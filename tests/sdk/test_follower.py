@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.applications import Starlette
 
 from hms_orch_cli.config.tokens import Token, hash_of
 from hms_orch_cli.dashboard.app import create_app
@@ -102,6 +103,22 @@ async def test_the_server_goes_away_and_comes_back(house: House) -> None:
         async with serving(house, port):
             await heard.count(2)
     assert heard == [1, 2]
+
+
+async def test_it_is_the_lifespan_of_an_application(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    heard = Heard()
+
+    @on("order.placed", name="one")
+    async def hear(ev: Event) -> None:
+        await heard.note(ev.data["n"])
+
+    await say(house, 1)
+    async with serving(house) as url:
+        monkeypatch.setenv("HMS_URL", url)
+        app = Starlette(lifespan=listening)
+        async with app.router.lifespan_context(app):
+            await heard.count(1)
+    assert heard == [1]
 
 
 async def test_functions_that_block_are_called_on_a_thread(house: House) -> None:
