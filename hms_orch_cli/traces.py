@@ -46,7 +46,7 @@ from hms_orch_cli.saga.state import Status as Standing
 from hms_orch_cli.views.trace import Kind, Span, Trace
 
 if TYPE_CHECKING:
-    from hms_orch_cli.ports import Event, LogReader
+    from hms_orch_cli.ports.store import Event, LogReader
     from hms_orch_cli.saga.events import RunFact
     from hms_orch_cli.saga.state import Run
 

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from hms_orch_cli.event_store.sqlite import SqliteStore
     from hms_orch_cli.event_store.sqlite_reader import SqliteReader
     from hms_orch_cli.orchestrator.orchestrator import Orchestrator
-    from hms_orch_cli.ports import Expressions, LogReader, Observer
+    from hms_orch_cli.ports.expressions import Expressions
+    from hms_orch_cli.ports.observer import Observer
+    from hms_orch_cli.ports.store import LogReader
     from hms_orch_cli.traces import Traces
     from hms_orch_cli.webhook import Webhook
 
@@ -87,6 +89,7 @@ def assemble(config: Config, store: SqliteStore, observers: Sequence[Observer], 
     from hms_orch_cli.signing.callback import callback_token, read_callback
     from hms_orch_cli.signing.keys import KeyRing
     from hms_orch_cli.signing.token import Es256Signer
+    from hms_orch_cli.views.activity import Activity
 
     webhook = None
     if config.hitl_webhook is not None:
@@ -96,6 +99,8 @@ def assemble(config: Config, store: SqliteStore, observers: Sequence[Observer], 
     if config.traces_url is not None:
         traces = _traces(config.traces_url, store)
         observers = [*observers, traces]
+    heard = Activity()
+    observers = [*observers, heard]
     keys = KeyRing(config.keys_folder)
     signer = Es256Signer(keys, config.issuer)
     secret = keys.callback_secret()
@@ -133,6 +138,8 @@ def assemble(config: Config, store: SqliteStore, observers: Sequence[Observer], 
             store_bytes=lambda: stored_bytes(config.store_path),
             webhook_failures=lambda: 0 if webhook is None else webhook.failures,
         ),
+        heard=heard,
+        services=config.services,
     )
     if webhook is not None:
         orchestrator.on_question = webhook.wake

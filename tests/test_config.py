@@ -10,7 +10,7 @@ from hms_orch_cli.config import Config, load
 from hms_orch_cli.config.environment import Terminal, state_folders, terminal
 from hms_orch_cli.config.settings import SETTINGS
 from hms_orch_cli.errors import ConfigError
-from hms_orch_cli.ports import Service
+from hms_orch_cli.ports.services import Service
 
 AT_2 = "FILE:2: "
 URL_OR_TABLE = "must be a URL or a table with url and audience"

@@ -13,7 +13,7 @@ from hms_orch_cli.application.deploy import deploy_append
 from hms_orch_cli.event_store.memory import MemoryStore
 from hms_orch_cli.orchestrator.definition_pause import pause_append, resume_append
 from hms_orch_cli.orchestrator.watch import decision_of
-from hms_orch_cli.ports import Append, Event
+from hms_orch_cli.ports.store import Append, Event
 from hms_orch_cli.saga.attention import DECISIONS
 from hms_orch_cli.saga.encoding import from_data, to_data
 from hms_orch_cli.saga.event_types import DEPLOYED, HELD_BACK, LET_GO, RUN_FACTS, UNDEPLOYED

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
 
-from hms_orch_cli.application import deploy, overview, run_list
+from hms_orch_cli.application import activity, deploy, overview, run_list
+from hms_orch_cli.application.exchanges import exchanges
 from hms_orch_cli.application.explain import explain
 from hms_orch_cli.application.instruments import Instruments
 from hms_orch_cli.application.items import item_json
@@ -19,9 +21,15 @@ from hms_orch_cli.application.run_list import Reader
 from hms_orch_cli.errors import HmsError, NotAllowed, NotFound, Overloaded
 from hms_orch_cli.orchestrator.definition_pause import paused_behind
 from hms_orch_cli.orchestrator.orchestrator import Orchestrator
-from hms_orch_cli.ports import Clock, Event, Journal, NewEvent, RunRow
+from hms_orch_cli.ports.clock import Clock
+from hms_orch_cli.ports.journal import Journal
+from hms_orch_cli.ports.services import Service
+from hms_orch_cli.ports.store import Event, NewEvent, RunRow
 from hms_orch_cli.saga.moment import from_rfc3339
 from hms_orch_cli.saga.outcome import Answer, Verdict, Wire
+from hms_orch_cli.saga.state import Run
+from hms_orch_cli.views.activity import Activity
+from hms_orch_cli.views.runs import items_of
 from hms_orch_cli.views.totals import Totals
 
 
@@ -73,6 +81,8 @@ class Office:
         check: Callable[[bytes], Checked],
         event_bytes: int,
         instruments: Instruments | None = None,
+        heard: Activity | None = None,
+        services: Mapping[str, Service] | None = None,
     ) -> None:
         self._orchestrator = orchestrator
         self._journal = journal
@@ -87,6 +97,10 @@ class Office:
         self.ready = False
         self.refused = 0
         """events that were not taken because too much was on its way into the log"""
+        self._heard = heard or Activity()
+        self._past: Activity | None = None
+        self._services = services or {}
+        self._began_at = clock.now_ms()
 
     async def publish(self, events: Sequence[NewEvent]) -> list[Published]:
         """Positions, once durable. Raises EventConflict, Overloaded, StoreFull, and then none of them is taken."""
@@ -131,12 +145,24 @@ class Office:
                 "inFlight": in_flight.get(data["saga"], {}),
                 "content": data["content"],
             }
-            for event, data in deploy.deployed(self._reader)
+            for event, data in deploy.deployed(self._reader, self.saga_ids(), self._orchestrator.projection.dispatched)
         ]
+
+    def saga_ids(self) -> list[str]:
+        """The definitions that events meet now, in order."""
+        return sorted(self._orchestrator.definitions.current)
 
     def definition(self, saga: str, revision: str | None) -> dict[str, Any]:
         """One that holds, or that held: see `deploy.definition_json`. Raises NotFound."""
         return deploy.definition_json(self._reader, saga, revision)
+
+    def is_paused(self, saga: str) -> bool:
+        """Whether the events of a definition wait."""
+        return paused_behind(self._reader, saga) is not None
+
+    def revisions(self, saga: str) -> list[dict[str, Any]]:
+        """What was ever deployed of a definition, the newest first. Raises NotFound."""
+        return deploy.revisions_json(self._reader, saga, run_list.in_flight(self._reader).get(saga, {}))
 
     def runs(
         self,
@@ -144,12 +170,21 @@ class Office:
         saga: str | None = None,
         states: Sequence[str] = (),
         event_seq: int | None = None,
+        text: str = "",
         before: str | None = None,
         limit: int = 100,
+        tail_limit: int | None = None,
     ) -> list[RunRow]:
-        """The run list, newest first."""
+        """The run list, newest first: see `run_list.list_runs`."""
         return run_list.list_runs(
-            self._reader, saga=saga, states=states, event_seq=event_seq, before=before, limit=limit
+            self._reader,
+            saga=saga,
+            states=states,
+            event_seq=event_seq,
+            text=text,
+            before=before,
+            limit=limit,
+            tail_limit=tail_limit,
         )
 
     def is_dispatched(self, seq: int) -> bool:
@@ -169,6 +204,10 @@ class Office:
     def last_seq(self) -> int:
         """The last position of the log."""
         return self._reader.last_seq()
+
+    def folded_to(self) -> int:
+        """The position that the run list is written to."""
+        return self._reader.folded_to()
 
     async def callback(self, token: str, outcome: str, result: Any, reason: str) -> None:
         """A participant reports the end of a 202, `outcome` success or failed; durable when this returns. Raises
@@ -201,6 +240,15 @@ class Office:
         """The open items, the oldest first."""
         return overview.items_json(self._reader)
 
+    def items_of(self, run: Run) -> list[dict[str, Any]]:
+        """The open items of one run."""
+        return items_of(run)
+
+    def open_items(self) -> int:
+        """How many items are open."""
+        counts = self._orchestrator.projection.totals.counts
+        return sum(counts.get("hitl_queued", {}).values()) - sum(counts.get("hitl_settled", {}).values())
+
     def item(self, item: str) -> dict[str, Any]:
         """One item, and what became of it. Raises NotFound."""
         return item_json(self._reader, item)
@@ -216,6 +264,23 @@ class Office:
     def plan(self, saga_id: str, fail_at: str | None) -> list[dict[str, Any]]:
         """The calls that an undo would make. Raises NotFound, NotAllowed."""
         return plan_undo(self._orchestrator.run(saga_id), fail_at, self.clock.now_ms())
+
+    def exchanges(self, saga_id: str) -> list[dict[str, Any]]:
+        """What was sent for a run, and what was kept of the answers. Raises NotFound."""
+        return exchanges(self._orchestrator.run(saga_id))
+
+    async def activity(self, window: str, saga: str | None = None) -> dict[str, Any]:
+        """Runs that begin and end, by time: see `activity.activity_json`. Who asks first waits for a look at the runs
+        of before this process; nobody else does."""
+        if self._past is None:
+            self._past = await asyncio.to_thread(activity.before, self._reader, self._began_at)
+        return activity.activity_json((self._past, self._heard), window, self.clock.now_ms(), saga)
+
+    def services(self) -> list[dict[str, Any]]:
+        """The participants with their health: see `activity.services_json`."""
+        definitions = self._orchestrator.definitions
+        sagas = [definitions.saga(*each) for each in definitions.current.items()]
+        return activity.services_json(self._services, sagas, self._heard.health, self.clock.now_ms())
 
     def jwks(self) -> dict[str, Any]:
         """The public keys that verify the tokens of calls."""

@@ -39,7 +39,7 @@ from hms_orch_cli.config.services import http_url, services_from
 from hms_orch_cli.config.settings import SETTINGS, check_names, sqlite_file, value_of
 from hms_orch_cli.config.tokens import Token, tokens_from
 from hms_orch_cli.config.written import FILE_NAME, Written, find, read
-from hms_orch_cli.ports import Service
+from hms_orch_cli.ports.services import Service
 
 __all__ = ["FILE_NAME", "Config", "load"]
 

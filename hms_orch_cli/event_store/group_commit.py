@@ -20,7 +20,7 @@ from typing import Final, NamedTuple
 from hms_orch_cli.errors import StoreError, StoreFull, StoreHeld
 from hms_orch_cli.event_store.batch import appends_of
 from hms_orch_cli.event_store.inline import merged
-from hms_orch_cli.ports import Append, Derived, EventStore, NewEvent, Together
+from hms_orch_cli.ports.store import Append, Derived, EventStore, NewEvent, Together
 from hms_orch_cli.views.histogram import Histogram
 
 BATCH: Final = 512

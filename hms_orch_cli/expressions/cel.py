@@ -16,7 +16,7 @@ from hms_orch_cli.expressions.messages import compile_error, runtime_error
 from hms_orch_cli.expressions.reads import reads
 from hms_orch_cli.expressions.template import CelTemplate, split
 from hms_orch_cli.expressions.values import frame, to_json
-from hms_orch_cli.ports import CelType, Inserted, Read
+from hms_orch_cli.ports.expressions import CelType, Inserted, Read
 
 if TYPE_CHECKING:
     from cel_expr_python import cel

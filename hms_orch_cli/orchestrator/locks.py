@@ -15,7 +15,7 @@ import rfc8785
 from hms_orch_cli.errors import ExpressionError
 from hms_orch_cli.orchestrator.compiled import CompiledSaga
 from hms_orch_cli.orchestrator.requests import start_names
-from hms_orch_cli.ports import Event
+from hms_orch_cli.ports.store import Event
 
 KEY_LIMIT: Final = 1_024
 """Bytes of a key as canonical JSON."""

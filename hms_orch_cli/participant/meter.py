@@ -5,7 +5,7 @@ from __future__ import annotations
 from time import perf_counter
 from typing import Final
 
-from hms_orch_cli.ports import CallRequest, Participants
+from hms_orch_cli.ports.participants import CallRequest, Participants
 from hms_orch_cli.saga.outcome import Answer, Wire
 from hms_orch_cli.views.histogram import Histogram
 

@@ -8,7 +8,7 @@ from urllib.parse import urljoin, urlsplit
 
 from hms_orch_cli.participant.address_book import DEFAULT_PORTS, Target
 from hms_orch_cli.participant.paths import encoded_query, is_safe_path, is_safe_query
-from hms_orch_cli.ports import CallRequest
+from hms_orch_cli.ports.participants import CallRequest
 from hms_orch_cli.saga.identity import attempt_span, trace_id
 from hms_orch_cli.saga.outcome import Answer, Wire
 

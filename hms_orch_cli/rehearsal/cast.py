@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from hms_orch_cli.ports import CallRequest
+from hms_orch_cli.ports.participants import CallRequest
 from hms_orch_cli.rehearsal.replies import OK, TIMED_OUT, Reply
 from hms_orch_cli.saga.outcome import Answer, Op, Verdict, Wire
 

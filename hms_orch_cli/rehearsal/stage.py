@@ -16,7 +16,8 @@ from hms_orch_cli.event_store.memory import MemoryStore
 from hms_orch_cli.orchestrator.locks import Claimed
 from hms_orch_cli.orchestrator.orchestrator import Orchestrator
 from hms_orch_cli.orchestrator.requests import RequestWriter
-from hms_orch_cli.ports import CallRequest, Expressions
+from hms_orch_cli.ports.expressions import Expressions
+from hms_orch_cli.ports.participants import CallRequest
 from hms_orch_cli.rehearsal.cases import START_MS, Case, Decision, HeldLock, Later, Operation
 from hms_orch_cli.rehearsal.cast import Cast
 from hms_orch_cli.rehearsal.record import Played, Ran, Refusal, Sent

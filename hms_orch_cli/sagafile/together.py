@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Final
 
-from hms_orch_cli.ports import Expressions
+from hms_orch_cli.ports.expressions import Expressions
 from hms_orch_cli.safe import safe
 from hms_orch_cli.sagafile import catalogue
 from hms_orch_cli.sagafile.outline import Awaited, Outline, Point

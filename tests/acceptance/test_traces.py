@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import signal
+import subprocess
+from pathlib import Path
 
 import pytest
 
-from tests.acceptance.house import House
-from tests.acceptance.services import Services, ok, problem
+from tests.acceptance.house import ROOT, House
+from tests.acceptance.services import Services, closed_port, ok, problem
 from tests.collector import Collector
 from tests.participant.fake_service import Reply
 
 pytestmark = pytest.mark.process
+
+OTELCOL = shutil.which("otelcol") or shutil.which("otelcol-contrib")
 
 SAGA = """
 id: shop.order.v1
@@ -60,6 +66,31 @@ def test_an_attempt_that_was_cut_off_by_a_kill_is_one_span(house: House, service
     assert pay.events == ["cut off and sent again"]
     assert {request.headers["traceparent"].split("-")[2] for request in services.sent("/pay")} == {pay.id}
     assert collector.named("shop.order.v1").error is None
+
+
+@pytest.mark.skipif(OTELCOL is None, reason="no collector of OpenTelemetry is installed (otelcol)")
+def test_the_collector_of_opentelemetry_takes_it(house: House, services: Services, tmp_path: Path) -> None:
+    """With the configuration that the docs name, on another port."""
+    port = closed_port()
+    told = (ROOT / "observability/otel-collector.yaml").read_text(encoding="utf-8")
+    config = tmp_path / "collector.yaml"
+    config.write_text(told.replace("4318", str(port)))
+    house.deploy(SAGA)
+    house.publish("order.placed")
+    with subprocess.Popen([str(OTELCOL), "--config", str(config)], stderr=subprocess.PIPE, text=True) as collector:
+        try:
+            assert collector.stderr is not None
+            said = next(line for line in collector.stderr if "Everything is ready" in line or "rror" in line)
+            assert "Everything is ready" in said
+            house.ok(
+                *("hms-orch", "up", "--port", "0", "--until-idle"), env={"HMS_TRACES_URL": f"http://127.0.0.1:{port}"}
+            )
+        finally:
+            collector.terminate()
+        taken = collector.stderr.read()
+    assert re.findall(r"^    Name +: (.*)$", taken, re.MULTILINE) == ["pay", "ship", "shop.order.v1"]
+    trace = house.run()["sagaId"].replace("-", "")
+    assert set(re.findall(r"^    Trace ID +: (.*)$", taken, re.MULTILINE)) == {trace}
 
 
 def test_without_a_collector_nothing_of_it_is_loaded(house: House) -> None:

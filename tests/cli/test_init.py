@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 
 from hms_orch_cli.config import load
 from hms_orch_cli.config.settings import SETTINGS
-from hms_orch_cli.ports import Service
+from hms_orch_cli.ports.services import Service
 from hms_orch_cli.sagafile.schema import SAGAS, TESTS, schema_text
 from tests.cli.conftest import Run
 

@@ -9,7 +9,8 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families
 
 from hms_orch_cli.dashboard.metrics import COUNTERS, FAILURES, UNFINISHED
-from hms_orch_cli.ports import CallRequest, Clock
+from hms_orch_cli.ports.clock import Clock
+from hms_orch_cli.ports.participants import CallRequest
 from hms_orch_cli.saga.attention import DECISIONS
 from hms_orch_cli.saga.outcome import Answer, Wire
 from tests.dashboard.house import House, event, open_house, saga

@@ -19,7 +19,7 @@ from hms_orch_cli.event_store.chain import verify
 from hms_orch_cli.event_store.files import refuse_network, stored_bytes
 from hms_orch_cli.event_store.sqlite import SqliteStore
 from hms_orch_cli.event_store.sqlite_reader import SqliteReader
-from hms_orch_cli.ports import Derived
+from hms_orch_cli.ports.store import Derived
 
 from .making import one, row
 

@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from hms_orch_cli.orchestrator.gate import Gate
-from hms_orch_cli.ports import CallRequest
+from hms_orch_cli.ports.participants import CallRequest
 from hms_orch_cli.saga.inputs import Cancel
 from hms_orch_cli.saga.outcome import Answer
 

@@ -9,7 +9,7 @@ import pytest
 
 from hms_orch_cli.errors import NotAllowed, NotFound
 from hms_orch_cli.orchestrator.locks import Locks
-from hms_orch_cli.ports import CallRequest
+from hms_orch_cli.ports.participants import CallRequest
 from hms_orch_cli.saga.outcome import Answer
 
 from ..lock_story import Held, lock_story

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hms_orch_cli.participant.meter import Meter
-from hms_orch_cli.ports import CallRequest
+from hms_orch_cli.ports.participants import CallRequest
 from hms_orch_cli.saga.outcome import Answer, Wire
 
 REQUEST = CallRequest("r", "pay", "call", 1, "k", "svc", "POST", "/pay", 1_000)

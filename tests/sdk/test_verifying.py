@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from hms_orch_cli.ports import Claims as Asked
+from hms_orch_cli.ports.participants import Claims as Asked
 from hms_orch_cli.sdk import Claims, KeysUnavailable, NotVerified, SdkError, verified, verify
 from hms_orch_cli.sdk.keyset import PATH, keyset
 from hms_orch_cli.signing.keys import KeyRing

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import Final
 
-from hms_orch_cli.ports import Expressions, Service
+from hms_orch_cli.ports.expressions import Expressions
+from hms_orch_cli.ports.services import Service
 from hms_orch_cli.sagafile.lint.conditions import check_conditions
 from hms_orch_cli.sagafile.lint.hosts import check_hosts
 from hms_orch_cli.sagafile.lint.irreversible import check_irreversible

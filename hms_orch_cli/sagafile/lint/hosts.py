@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
-from hms_orch_cli.ports import Service
+from hms_orch_cli.ports.services import Service
 from hms_orch_cli.sagafile import catalogue
 from hms_orch_cli.sagafile.lint.subject import Subject
 from hms_orch_cli.sagafile.places import targets_of
@@ -21,17 +21,16 @@ def check_hosts(subject: Subject, services: Mapping[str, Service]) -> None:
     told: set[str] = set()
     for part in subject.parts.values():
         for target in targets_of(part.path, part.written):
-            short = isinstance(target.written, str)
-            name = (
-                str(target.written).partition(":")[0] if isinstance(target.written, str) else target.written["service"]
-            )
+            if isinstance(target.written, str):
+                name, path = target.written.partition(":")[0], target.path
+            else:
+                name, path = target.written["service"], (*target.path, "service")
             service = services.get(name)
             if service is None or name in told or is_private(service.url):
                 continue
             told.add(name)
             message = f"'{name}' is called over plain http ({service.url[:120]}): token and data can be read on the way"
             fix = f"Run 'hms-orch service set {name} https://…'."
-            path = target.path if short else (*target.path, "service")
             subject.note(catalogue.PLAIN_HTTP, message, fix, path, word=len(name))
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from hms_orch_cli.errors import ExpressionError
-from hms_orch_cli.ports import CelType, Expressions, Read
+from hms_orch_cli.ports.expressions import CelType, Expressions, Read
 from hms_orch_cli.sagafile import catalogue
 from hms_orch_cli.sagafile.lint.pieces import Piece, pieces_of_start
 from hms_orch_cli.sagafile.lint.subject import Part, Subject

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
-from hms_orch_cli.ports import Expressions, Read
+from hms_orch_cli.ports.expressions import Expressions, Read
 from hms_orch_cli.sagafile.findings import Rule
 from hms_orch_cli.sagafile.lint.subject import Part, Subject
 from hms_orch_cli.sagafile.places import Text, texts_of_start, texts_of_step

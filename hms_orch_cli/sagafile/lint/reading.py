@@ -11,7 +11,7 @@ from functools import partial
 from itertools import islice
 from typing import Final
 
-from hms_orch_cli.ports import Expressions, Read
+from hms_orch_cli.ports.expressions import Expressions, Read
 from hms_orch_cli.sagafile import catalogue
 from hms_orch_cli.sagafile.findings import Rule
 from hms_orch_cli.sagafile.lint.pieces import Piece

@@ -91,6 +91,12 @@ def test_the_longest_that_a_call_may_take(retry: dict[str, Any], timeout: int, l
     assert rules(step, deadlineMs=longest - 1) == ["HMS104"]
 
 
+def test_steps_that_are_as_patient_as_the_saga_says_are_told_of_once() -> None:
+    first = {**PAY, "name": "first", "compensate": "event"}
+    assert rules(first, {**PAY, "compensate": "event"}, deadlineMs=92_999) == ["HMS104"]
+    assert rules(first, {**PAY, "compensate": "event", "timeoutMs": 30_000}, deadlineMs=92_999) == ["HMS104"] * 2
+
+
 def test_the_wait_for_the_lock_is_part_of_the_way() -> None:
     step = {**PAY, "retry": {"attempts": 1}, "timeoutMs": 1000, "compensate": "event"}
     assert rules(step, lock={"key": "data.id", "waitMs": 1000}, deadlineMs=2000) == []
