@@ -15,7 +15,7 @@ from hms_orch_cli.sdk import environment
 from hms_orch_cli.sdk.errors import NotMine
 from hms_orch_cli.sdk.events import Event, Undo, event_of
 from hms_orch_cli.sdk.positions import FilePositions
-from hms_orch_cli.sdk.server import Server, ask, no_answer, pause_after, refusal, retry_after, said
+from hms_orch_cli.sdk.server import Server, ask, no_answer, pause_after, retry_after, said
 from hms_orch_cli.sdk.sse import Message, Messages
 from hms_orch_cli.sdk.subscribers import Subscriber
 
@@ -167,13 +167,14 @@ class Follower:
             await made
 
     async def _acknowledge(self, client: httpx.AsyncClient, undo: Undo) -> None:
-        """Until the orchestrator has taken it, or says that it waits for it no more."""
+        """Until the orchestrator has taken it, or says that it waits for it no more: a person was quicker, or the run
+        is no more."""
         path = f"/v1/sagas/{quote(undo.saga_id, safe='')}/steps/{quote(undo.step.name, safe='')}/compensated"
-        answer = await ask(client, path, None)
-        if answer.status_code in (404, 409):  # a person was quicker, or the run is no more
-            _log.info("%s: %s is not waited for: %s", self._subscriber.name, _named(undo), said(answer))
-        elif not answer.is_success:
-            raise refusal(answer)
+        failures = 0
+        while not (answer := await ask(client, path, None)).is_success and answer.status_code not in (404, 409):
+            _log.error("%s: %s is done, but not acknowledged: %s", self._subscriber.name, _named(undo), said(answer))
+            await asyncio.sleep(pause_after(failures))
+            failures += 1
 
     async def _keep(self) -> None:
         """Makes the position durable."""

@@ -39,7 +39,7 @@ def verified(
     return claims_of
 
 
-def problem(request: Request, error: Exception) -> Response:
+async def problem(request: Request, error: Exception) -> Response:
     """An exception handler that answers with a problem document (RFC 9457) what the orchestrator understands: a call
     that comes after its undo is refused with 409. `FastAPI(exception_handlers={SdkError: problem})`."""
     from starlette.responses import JSONResponse

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hms_orch_cli.sdk import (
     BARRIER_TABLE,
@@ -242,6 +244,60 @@ def test_calls_and_undos_in_any_order_leave_nothing(database: Database) -> None:
         list(pool.map(deliver, asked))
     assert database.rows() == []
     assert len(database.rows("hms_barrier")) == 2 * len(runs)
+
+
+def test_a_snapshot_from_before_the_first_copy_is_ended_by_postgresql(postgres: str) -> None:
+    """It does no work twice: the second copy is to be sent again, and finds the answer then."""
+    database = Database(lambda: psycopg.connect(postgres), "%s")
+    for level in (psycopg.IsolationLevel.REPEATABLE_READ, psycopg.IsolationLevel.SERIALIZABLE):
+        asked = {**CALL, "sagaId": level.name}
+        with psycopg.connect(postgres) as late:
+            late.isolation_level = level
+            late.execute("SELECT 1 FROM paid")
+            database.serve(asked)
+            with pytest.raises(psycopg.errors.SerializationFailure):
+                barrier(late, asked, lambda asked=asked: database.pay(late, asked))
+            late.rollback()
+        assert database.serve(asked) == {"paid": 70, "in": ["€"]}
+    assert len(database.rows()) == 2
+
+
+DELIVERIES = st.lists(
+    st.tuples(st.sampled_from(["call", "compensate"]), st.sampled_from(["commits", "refuses", "dies"]))
+)
+
+
+@given(DELIVERIES)
+def test_whatever_comes_in_whatever_order(deliveries: list[tuple[str, str]]) -> None:
+    """A model of two truths: it took effect at most once, and never behind an undo."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.execute(BARRIER_TABLE)
+        undone = False
+        effect: list[int] = []
+
+        def work(op: str, end: str) -> None:
+            if end == "refuses":
+                raise LookupError("no")
+            effect.append(1 if op == "call" else -1)
+
+        for op, end in deliveries:
+            before = list(effect)
+            refused = False
+            try:
+                barrier(connection, {**CALL, "op": op}, lambda op=op, end=end: work(op, end))
+            except LookupError:
+                refused = True
+            except UndoneBefore:
+                assert undone and op == "call"
+                refused = True
+            if refused or end == "dies":
+                connection.rollback()
+                effect[:] = before
+                continue
+            connection.commit()
+            undone = undone or op == "compensate"
+            assert sum(effect) == (0 if undone else 1)
+        assert len(effect) <= 2
 
 
 def test_rows_of_any_kind_are_read(postgres: str) -> None:

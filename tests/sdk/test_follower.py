@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.applications import Starlette
 
+from hms_orch_cli.config.tokens import Token, hash_of
 from hms_orch_cli.dashboard.app import create_app
 from hms_orch_cli.dashboard.serve import bind
-from hms_orch_cli.sdk import Event, FilePositions, NotMine, SdkError, Undo, listening, on, run
-from tests.dashboard.house import House
+from hms_orch_cli.saga.outcome import Answer, Wire
+from hms_orch_cli.sdk import Event, FilePositions, NotMine, SdkError, Undo, emit, listening, on, run
+from tests.dashboard.house import House, open_house
 from tests.dashboard.house import event as cloudevent
 from tests.participant.fake_service import FakeService, Recorded, Reply
 
@@ -100,6 +103,22 @@ async def test_the_server_goes_away_and_comes_back(house: House) -> None:
         async with serving(house, port):
             await heard.count(2)
     assert heard == [1, 2]
+
+
+async def test_it_is_the_lifespan_of_an_application(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    heard = Heard()
+
+    @on("order.placed", name="one")
+    async def hear(ev: Event) -> None:
+        await heard.note(ev.data["n"])
+
+    await say(house, 1)
+    async with serving(house) as url:
+        monkeypatch.setenv("HMS_URL", url)
+        app = Starlette(lifespan=listening)
+        async with app.router.lifespan_context(app):
+            await heard.count(1)
+    assert heard == [1]
 
 
 async def test_functions_that_block_are_called_on_a_thread(house: House) -> None:
@@ -394,8 +413,6 @@ retry: {attempts: 1}
 @pytest.fixture
 async def failing(house: House) -> House:
     """Its run turns back at the last step; ship and then pay are undone by event."""
-    from hms_orch_cli.saga.outcome import Answer, Wire
-
     house.participants.answers["/mail"] = Answer(Wire.ANSWERED, 422, {})
     await house.deploy(SAGA)
     await say(house, 1)
@@ -415,6 +432,38 @@ async def test_undos_are_heard_and_acknowledged(failing: House) -> None:
     assert heard == [("ship", {"message": "ship done"}), ("pay", {"message": "pay done"})]
     (row,) = failing.office.runs()
     assert row.state == "FAILED"
+
+
+async def test_a_publisher_may_do_all_that_a_service_does(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One whose token reaches to other sagas alone says so for as long as it takes, and undoes nothing twice."""
+    mine, other = (Token(name, "publisher", hash_of(name), sagas=(f"{name}.*",)) for name in ("shop", "care"))
+    monkeypatch.setattr("hms_orch_cli.sdk.follower.GRACE_S", 0.05)
+    heard = Heard()
+
+    @on("saga.compensate", name="undo")
+    async def undo(ev: Undo) -> None:
+        await heard.note(ev.step.name)
+
+    async with open_house(named=[mine, other]) as house:
+        house.participants.answers["/mail"] = Answer(Wire.ANSWERED, 422, {})
+        await house.office.deploy(SAGA.encode())
+        server = bind("127.0.0.1", 0)
+        await server.start(house.app)
+        try:
+            told = await emit("order.placed", {"n": 1}, url=server.url, token="shop")
+            async with listening(url=server.url, token="care"):
+                await heard.count(1)
+            async with listening(url=server.url, token="shop"):
+                await heard.count(3)
+                await house.settle()
+        finally:
+            await server.stop()
+        (row,) = house.office.runs(event_seq=told.position)
+        assert row.state == "FAILED"
+    assert heard == ["ship", "ship", "pay"]
+    assert "is done, but not acknowledged: 403" in caplog.text
 
 
 async def test_one_that_is_not_mine_is_not_acknowledged(failing: House) -> None:

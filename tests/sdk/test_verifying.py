@@ -18,7 +18,17 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from hms_orch_cli.ports.participants import Claims as Asked
-from hms_orch_cli.sdk import Claims, KeysUnavailable, NotVerified, SdkError, verified, verify
+from hms_orch_cli.sdk import (
+    Claims,
+    KeysUnavailable,
+    NotVerified,
+    SdkError,
+    UndoneBefore,
+    Unreachable,
+    problem,
+    verified,
+    verify,
+)
 from hms_orch_cli.sdk.keyset import PATH, keyset
 from hms_orch_cli.signing.keys import KeyRing
 from hms_orch_cli.signing.token import Es256Signer
@@ -235,3 +245,30 @@ async def test_the_dependency_of_a_framework(orchestrator: Orchestrator, make: A
         orchestrator.service.on(PATH, Reply(500))
         away = await client.post("/recalc", headers={"Authorization": f"Bearer {orchestrator.token()}"})
         assert (away.status_code, away.headers["retry-after"]) == (503, "1")
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "headers"),
+    [
+        (UndoneBefore("too late"), 409, {}),
+        (NotVerified("who?"), 401, {"www-authenticate": "Bearer"}),
+        (KeysUnavailable("away"), 503, {"retry-after": "1"}),
+        (Unreachable("away"), 503, {}),
+        (SdkError("else"), 500, {}),
+    ],
+)
+async def test_errors_are_answered_with_what_the_orchestrator_understands(
+    error: SdkError, status: int, headers: dict[str, str]
+) -> None:
+    """A 503 has Retry-After only where nothing was done."""
+
+    async def fail(_: Request) -> JSONResponse:
+        raise error
+
+    app = Starlette(routes=[Route("/", fail)], exception_handlers={SdkError: problem})
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://payment-svc") as client:
+        answer = await client.get("/")
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
+    assert answer.json()["detail"] == str(error)
+    told = {name: answer.headers[name] for name in ("retry-after", "www-authenticate") if name in answer.headers}
+    assert told == headers

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { NotMine } from "./errors.js";
 import { type Event, eventOf, isUndo, type Undo } from "./events.js";
 import type { Positions } from "./positions.js";
-import { ask, headersOf, noAnswer, pauseAfter, refusal, retryAfterMs, type Server, wordsOf } from "./server.js";
+import { ask, headersOf, noAnswer, pauseAfter, retryAfterMs, type Server, wordsOf } from "./server.js";
 import { type Message, Messages } from "./sse.js";
 
 /** A function and what it hears. */
@@ -202,9 +202,14 @@ export class Follower implements Subscription {
   /** Until the orchestrator has taken it, or says that it waits for it no more: a person was quicker. */
   private async acknowledge(undo: Undo): Promise<void> {
     const path = `/v1/sagas/${encodeURIComponent(undo.sagaId)}/steps/${encodeURIComponent(undo.step.name)}/compensated`;
-    const answer = await ask(this.subscriber.server, path, Infinity, "", undefined, this.ending.signal);
-    if (!answer.ok && answer.status !== 404 && answer.status !== 409) throw await refusal(answer);
-    await answer.body?.cancel();
+    const { signal } = this.ending;
+    for (let failures = 0; ; failures += 1) {
+      const answer = await ask(this.subscriber.server, path, Infinity, "", undefined, signal);
+      const words = await wordsOf(answer);
+      if (answer.ok || answer.status === 404 || answer.status === 409) return;
+      console.error(`${this.name}: ${undo.step.name} is undone, but not acknowledged: ${answer.status} ${words}`);
+      await sleep(pauseAfter(failures), undefined, { signal });
+    }
   }
 
   /** Makes the position durable. */
