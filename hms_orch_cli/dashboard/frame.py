@@ -49,7 +49,7 @@ def page(
 <header id="bar">
 {BRAND}
 <nav aria-label="Pages">{"".join(_place(office, *each, place) for each in PLACES)}</nav>
-{_light(office.objection())}{_who(caller)}
+{_light(office.objection())}{_caller(caller)}
 </header>
 <main id="live" data-seq="{seq}" data-now="{office.clock.now_ms()}"{" data-behind" if behind else ""} tabindex="-1">
 {body}
@@ -77,12 +77,12 @@ def head(title: str, scripts: str = "") -> str:
 {styles}{scripts}</head>"""
 
 
-def _who(caller: Caller) -> str:
+def _caller(caller: Caller) -> str:
     """Who has logged in, and the way out; nothing where nobody has to."""
     if caller.name is None:
         return ""
     return (
-        f'<form class="who" method="post" action="/logout" data-actor="{text(caller.name, 200)}">'
+        f'<form class="caller" method="post" action="/logout" data-actor="{text(caller.name, 200)}">'
         f'<span title="{text(caller.role)}">{text(caller.name, 60)}</span> <button class="link">log out</button></form>'
     )
 

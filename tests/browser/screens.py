@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tests.browser.conftest import Stage
+    from tests.browser.looking import Stage
 
 Find = Callable[["Stage"], Awaitable[str]]
 

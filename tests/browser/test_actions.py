@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hms_orch_cli.saga.event_types import DEPLOYED
-from tests.browser.conftest import Stage, opened
+from tests.browser.looking import Stage, opened
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

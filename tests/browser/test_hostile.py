@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.conftest import Stage, opened, violations
+from tests.browser.looking import Stage, opened, violations
 from tests.browser.test_actions import publish
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.conftest import Stage, opened
+from tests.browser.looking import Stage, opened
 from tests.browser.test_actions import held
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.conftest import Stage, opened, violations
+from tests.browser.looking import Stage, opened, violations
 from tests.browser.screens import SCREENS
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
