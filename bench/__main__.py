@@ -16,6 +16,7 @@ from bench import (
     parallel,
     parked,
     rebuild,
+    rehearsal,
     report,
     startup,
     straight,
@@ -35,6 +36,7 @@ PARTS = {
     "parked": parked.measure,
     "rebuild": rebuild.measure,
     "validate": validate.measure,
+    "rehearsal": rehearsal.measure,
 }
 BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
 

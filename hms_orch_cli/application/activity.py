@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import orjson
 
-from hms_orch_cli.ports import DerivedTables, RunRow, Service
+from hms_orch_cli.ports.services import Service
+from hms_orch_cli.ports.store import DerivedTables, RunRow
 from hms_orch_cli.saga.definition import Saga
 from hms_orch_cli.saga.moment import rfc3339
 from hms_orch_cli.views.activity import LONGEST_MS, OUTCOMES, WINDOWS, Activity, Slot

@@ -9,9 +9,10 @@ import orjson
 
 from hms_orch_cli.application.definition_diff import Change, difference
 from hms_orch_cli.errors import NotFound
-from hms_orch_cli.ports import Append, Event, LogReader, NewEvent
-from hms_orch_cli.saga.event_types import DEPLOYED, SOURCE, UNDEPLOYED
+from hms_orch_cli.ports.store import Append, Event, LogReader, NewEvent
+from hms_orch_cli.saga.event_types import DEPLOYED, UNDEPLOYED
 from hms_orch_cli.saga.moment import rfc3339
+from hms_orch_cli.saga.reserved import SOURCE
 
 
 class Deployment(NamedTuple):

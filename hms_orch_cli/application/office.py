@@ -11,25 +11,26 @@ import orjson
 from hms_orch_cli.application import activity, deploy, overview, run_list
 from hms_orch_cli.application.exchanges import exchanges
 from hms_orch_cli.application.explain import explain
+from hms_orch_cli.application.instruments import Instruments
 from hms_orch_cli.application.items import item_json
 from hms_orch_cli.application.operations import Operations
 from hms_orch_cli.application.overview import RunView
 from hms_orch_cli.application.plan import plan_undo
 from hms_orch_cli.application.publish import Published, publish_live
 from hms_orch_cli.application.run_list import Reader
-from hms_orch_cli.errors import HmsError, NotAllowed, NotFound
+from hms_orch_cli.errors import HmsError, NotAllowed, NotFound, Overloaded
 from hms_orch_cli.orchestrator.definition_pause import paused_behind
 from hms_orch_cli.orchestrator.orchestrator import Orchestrator
-from hms_orch_cli.ports import Clock, Event, Journal, NewEvent, RunRow, Service
+from hms_orch_cli.ports.clock import Clock
+from hms_orch_cli.ports.journal import Journal
+from hms_orch_cli.ports.services import Service
+from hms_orch_cli.ports.store import Event, NewEvent, RunRow
 from hms_orch_cli.saga.moment import from_rfc3339
 from hms_orch_cli.saga.outcome import Answer, Verdict, Wire
 from hms_orch_cli.saga.state import Run
 from hms_orch_cli.views.activity import Activity
 from hms_orch_cli.views.runs import items_of
 from hms_orch_cli.views.totals import Totals
-
-AppendSeconds = Callable[[], tuple[tuple[float, ...], list[int], float]]
-"""(bounds, counts up to each and beyond, sum): how long the commits of this process took."""
 
 
 class Checked(NamedTuple):
@@ -47,12 +48,22 @@ class Gauges(NamedTuple):
     """(saga, state) -> runs that have not ended"""
     oldest_unfinished_ms: int
     calls_in_flight: int
+    calls_waiting: int
+    """calls that wait for a place among those in flight"""
+    calls_limit: int
     backlog: int
     """positions of the log from the first event that has not met the definitions yet; 0 if all have"""
     oldest_item_ms: int
     """age of the oldest open item, 0 if there is none"""
     lock_waits: int
     """runs that stand in line for a lock"""
+    oldest_in_line_ms: int
+    """age of the oldest run that stands in line for a lock, 0 if none does"""
+    deployed: Sequence[str]
+    """definitions that hold"""
+    paused: Sequence[str]
+    """those whose events wait"""
+    last_seq: int
 
 
 class Office:
@@ -69,7 +80,7 @@ class Office:
         read_callback: Callable[[str], tuple[str, str, str] | None],
         check: Callable[[bytes], Checked],
         event_bytes: int,
-        append_seconds: AppendSeconds = lambda: ((), [0], 0.0),
+        instruments: Instruments | None = None,
         heard: Activity | None = None,
         services: Mapping[str, Service] | None = None,
     ) -> None:
@@ -80,10 +91,12 @@ class Office:
         self._jwks = jwks
         self._read_callback = read_callback
         self._check = check
-        self._append_seconds = append_seconds
+        self.instruments = instruments or Instruments()
         self.event_bytes = event_bytes
         self.operations = Operations(orchestrator, reader, clock.now_ms)
         self.ready = False
+        self.refused = 0
+        """events that were not taken because too much was on its way into the log"""
         self._heard = heard or Activity()
         self._past: Activity | None = None
         self._services = services or {}
@@ -91,7 +104,11 @@ class Office:
 
     async def publish(self, events: Sequence[NewEvent]) -> list[Published]:
         """Positions, once durable. Raises EventConflict, Overloaded, StoreFull, and then none of them is taken."""
-        published = await publish_live(self._journal, self._reader, events)
+        try:
+            published = await publish_live(self._journal, self._reader, events)
+        except Overloaded:
+            self.refused += len(events)
+            raise
         self._orchestrator.wake()
         return published
 
@@ -192,10 +209,6 @@ class Office:
         """The position that the run list is written to."""
         return self._reader.folded_to()
 
-    def append_seconds(self) -> tuple[tuple[float, ...], list[int], float]:
-        """See `AppendSeconds`."""
-        return self._append_seconds()
-
     async def callback(self, token: str, outcome: str, result: Any, reason: str) -> None:
         """A participant reports the end of a 202, `outcome` success or failed; durable when this returns. Raises
         NotFound for a token that is not ours, NotAllowed if nothing waits for it; a second report changes nothing."""
@@ -281,13 +294,22 @@ class Office:
         """What holds at this moment."""
         now = self.clock.now_ms()
         oldest, oldest_item = self._reader.oldest_run(), self._oldest_item()
+        locks, gate = self._orchestrator.waits.locks, self._orchestrator.gate
+        first = locks.first_in_line()
+        in_line = None if first is None else self._reader.run_row(first)
         return Gauges(
             in_flight=self._reader.count_by_state(),
             oldest_unfinished_ms=0 if oldest is None else max(now - oldest.started_at, 0),
-            calls_in_flight=self._orchestrator.gate.taken,
+            calls_in_flight=gate.taken,
+            calls_waiting=gate.in_line,
+            calls_limit=gate.total,
             backlog=self._backlog(),
             oldest_item_ms=0 if oldest_item is None else max(now - oldest_item, 0),
-            lock_waits=self._orchestrator.waits.locks.in_line,
+            lock_waits=locks.in_line,
+            oldest_in_line_ms=0 if in_line is None else max(now - in_line.started_at, 0),
+            deployed=sorted(self._orchestrator.definitions.current),
+            paused=sorted(self._orchestrator.definitions.held_back),
+            last_seq=self._reader.last_seq(),
         )
 
     def _oldest_item(self) -> int | None:

@@ -14,7 +14,7 @@ from hms_orch_cli.application.deploy import standing
 from hms_orch_cli.errors import NotAllowed, NotFound
 from hms_orch_cli.orchestrator.answers import KEPT_BYTES, mapped
 from hms_orch_cli.orchestrator.live_run import LiveRun
-from hms_orch_cli.ports import LogReader
+from hms_orch_cli.ports.store import LogReader
 from hms_orch_cli.saga.attention import REASON_LIMIT
 from hms_orch_cli.saga.identity import redrive_id
 from hms_orch_cli.saga.inputs import Abandon, Cancel, Decide, Input, Pause, Redrive, Released, Resume

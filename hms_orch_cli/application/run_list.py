@@ -10,7 +10,8 @@ from typing import Any, Protocol
 
 import orjson
 
-from hms_orch_cli.ports import DerivedTables, Event, Expressions, LogReader, RunRow
+from hms_orch_cli.ports.expressions import Expressions
+from hms_orch_cli.ports.store import DerivedTables, Event, LogReader, RunRow
 from hms_orch_cli.saga.moment import rfc3339
 
 PAGE = 1_000

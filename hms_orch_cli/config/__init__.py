@@ -14,6 +14,8 @@
     limits.eventBytes           HMS_LIMITS_EVENT_BYTES        1048576
     hitl.webhook                HMS_HITL_WEBHOOK              none
     secrets.folder              HMS_SECRETS_FOLDER            none
+    log.format                  HMS_LOG_FORMAT                text
+    traces.url                  HMS_TRACES_URL                none
     services.NAME               HMS_SERVICES (a JSON object, laid over the file's table by name), then
                                 HMS_SERVICES_<NAME> (NAME in capitals, all but letters and digits as _)
     tokens.NAME                 HMS_TOKENS (a JSON object, laid over the file's table by name)
@@ -37,7 +39,7 @@ from hms_orch_cli.config.services import http_url, services_from
 from hms_orch_cli.config.settings import SETTINGS, check_names, sqlite_file, value_of
 from hms_orch_cli.config.tokens import Token, tokens_from
 from hms_orch_cli.config.written import FILE_NAME, Written, find, read
-from hms_orch_cli.ports import Service
+from hms_orch_cli.ports.services import Service
 
 __all__ = ["FILE_NAME", "Config", "load"]
 
@@ -65,6 +67,8 @@ class Config:
     event_bytes: int
     hitl_webhook: str | None
     secrets_folder: Path | None
+    log_format: str
+    traces_url: str | None
     url: str | None
     token: str | None = field(repr=False)
     environ: Mapping[str, str] = field(repr=False, compare=False)
@@ -127,6 +131,8 @@ def load(start: Path | None = None, environ: Mapping[str, str] | None = None) ->
         event_bytes=value("limits.eventBytes"),
         hitl_webhook=value("hitl.webhook"),
         secrets_folder=base("secrets.folder") / secrets if secrets else None,
+        log_format=value("log.format"),
+        traces_url=_bare(value("traces.url")),
         url=http_url(client_url, "HMS_URL").geturl().rstrip("/") if client_url else None,
         token=environ.get("HMS_TOKEN") or None,
         environ=environ,

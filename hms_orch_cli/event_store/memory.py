@@ -13,7 +13,7 @@ from operator import attrgetter
 
 from hms_orch_cli.event_store.batch import FOLDED_TO, HAVING, OF_RUNS, appends_of, lay
 from hms_orch_cli.event_store.chain import START
-from hms_orch_cli.ports import Append, Derived, Event, Having, RunRow, Together
+from hms_orch_cli.ports.store import Append, Derived, Event, Having, RunRow, Together
 
 
 class MemoryStore:

@@ -16,7 +16,7 @@ from hms_orch_cli.event_store import sqlite_errors as errors
 from hms_orch_cli.event_store import sqlite_schema as schema
 from hms_orch_cli.event_store.batch import FOLDED_TO, OF_RUNS
 from hms_orch_cli.event_store.chain import START, Anchor
-from hms_orch_cli.ports import Content, Event, Having, RunRow
+from hms_orch_cli.ports.store import Content, Event, Having, RunRow
 
 BUSY_MS: Final = 10_000
 """How long to wait for another process's lock."""

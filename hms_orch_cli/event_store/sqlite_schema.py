@@ -20,7 +20,7 @@ from functools import cache
 from typing import Final, NamedTuple
 
 from hms_orch_cli.event_store.batch import HAVING
-from hms_orch_cli.ports import Event, Having, RunRow
+from hms_orch_cli.ports.store import Event, Having, RunRow
 
 APPLICATION_ID: Final = 0x686D736F
 """`hmso` in the file's header."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from hashlib import sha256
 from typing import Any, Final
 
-from hms_orch_cli.ports import Expressions, Service
+from hms_orch_cli.ports.expressions import Expressions
+from hms_orch_cli.ports.services import Service
 from hms_orch_cli.saga.definition import Saga, saga_from
 from hms_orch_cli.sagafile import catalogue
 from hms_orch_cli.sagafile.findings import FIRST, Finding
@@ -156,6 +156,8 @@ def judge(examined: Examined, *, strict: bool, rules: Container[str]) -> Checked
 
 def revision_of(content: Mapping[str, Any]) -> str:
     """SHA-256 (hex) of a saga's content as canonical JSON (RFC 8785), as written, without defaults."""
+    from hashlib import sha256
+
     import rfc8785
 
     return sha256(rfc8785.dumps(dict(content))).hexdigest()

@@ -20,7 +20,8 @@ from zlib import crc32
 import orjson
 
 from hms_orch_cli.dashboard.serve import Server, bind
-from hms_orch_cli.ports import CallRequest, Service
+from hms_orch_cli.ports.participants import CallRequest
+from hms_orch_cli.ports.services import Service
 from hms_orch_cli.saga.outcome import Answer, Wire
 from hms_orch_cli.views.health import Health
 from tests.dashboard.house import House, open_house

@@ -12,7 +12,7 @@ from hms_orch_cli.errors import EventRefused, VersionConflict
 from hms_orch_cli.event_store.chain import GENESIS, link, verify
 from hms_orch_cli.event_store.memory import MemoryStore
 from hms_orch_cli.event_store.sqlite import SqliteStore
-from hms_orch_cli.ports import Append, Derived, Having, NewEvent, RunRow, Together
+from hms_orch_cli.ports.store import Append, Derived, Having, NewEvent, RunRow, Together
 
 Store = MemoryStore | SqliteStore
 

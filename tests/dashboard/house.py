@@ -12,6 +12,7 @@ import orjson
 from starlette.applications import Starlette
 
 from hms_orch_cli.application.clock import SystemClock
+from hms_orch_cli.application.instruments import Instruments
 from hms_orch_cli.application.office import Checked, Office
 from hms_orch_cli.config.tokens import Token
 from hms_orch_cli.dashboard.app import create_app
@@ -21,7 +22,9 @@ from hms_orch_cli.event_store.memory import MemoryStore
 from hms_orch_cli.expressions import CelExpressions
 from hms_orch_cli.orchestrator.orchestrator import Orchestrator
 from hms_orch_cli.orchestrator.requests import RequestWriter
-from hms_orch_cli.ports import CallRequest, Service
+from hms_orch_cli.participant.meter import Meter
+from hms_orch_cli.ports.participants import CallRequest
+from hms_orch_cli.ports.services import Service
 from hms_orch_cli.saga.outcome import Answer, Wire
 from hms_orch_cli.sagafile.check import check
 from hms_orch_cli.signing.callback import callback_token, read_callback
@@ -137,10 +140,9 @@ async def open_house(
     writer = RequestWriter(
         lambda *named: f"http://localhost/v1/callbacks/{callback_token(SECRET, *named)}", lambda name: ""
     )
+    meter = Meter(participants)
     heard = Activity()
-    orchestrator = Orchestrator(
-        journal, store, store, participants, cel, clock, writer, [heard], calls=8, calls_per_service=8
-    )
+    orchestrator = Orchestrator(journal, store, store, meter, cel, clock, writer, [heard], calls=8, calls_per_service=8)
 
     def checked(text: bytes) -> Checked:
         found = check(text, "definition", cel)
@@ -158,6 +160,7 @@ async def open_house(
         read_callback=lambda token: read_callback(SECRET, token),
         check=checked,
         event_bytes=event_bytes,
+        instruments=Instruments(journal.seconds, meter.seconds, lambda: journal.waiting),
         heard=heard,
         services=services,
     )

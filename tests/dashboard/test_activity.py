@@ -8,7 +8,7 @@ import pytest
 
 from hms_orch_cli.application.activity import before
 from hms_orch_cli.event_store.memory import MemoryStore
-from hms_orch_cli.ports import Derived, RunRow
+from hms_orch_cli.ports.store import Derived, RunRow
 from hms_orch_cli.saga.outcome import Answer, Wire
 from hms_orch_cli.views.activity import WINDOWS
 from tests.dashboard.house import House, event

@@ -79,10 +79,21 @@ async def test_a_definition_is_deployed_once_changed_and_taken_back(house: House
         first,
         ["filter data.n >= 0 → data.n > 5"],
     )
+    assert [(change["kind"], change["key"], change["before"], change["after"]) for change in told["difference"]] == [
+        ("changed", "filter", "data.n >= 0", "data.n > 5")
+    ]
     (listed,) = (await house.client.get("/v1/definitions")).json()["definitions"]
     assert (listed["id"], listed["revision"]) == ("shop.order.v1", told["revision"])
+    one = (await house.client.get("/v1/definitions/shop.order.v1")).json()
+    assert one == {"id": "shop.order.v1", "revision": told["revision"], "content": listed["content"]}
+    earlier = (await house.client.get(f"/v1/definitions/shop.order.v1?revision={first}")).json()
+    assert (earlier["revision"], earlier["content"]["filter"]) == (first, "data.n >= 0")
+    for unknown in ("shop.order.v1?revision=nix", "nix"):
+        assert (await house.client.get(f"/v1/definitions/{unknown}")).status_code == 404
     assert (await house.client.delete("/v1/definitions/shop.order.v1")).status_code == 204
     assert (await house.client.get("/v1/definitions")).json() == {"definitions": []}
+    assert (await house.client.get("/v1/definitions/shop.order.v1")).status_code == 404
+    assert (await house.client.get(f"/v1/definitions/shop.order.v1?revision={first}")).json() == earlier
     assert (await house.client.delete("/v1/definitions/shop.order.v1")).status_code == 404
 
 

@@ -39,7 +39,7 @@ def test_there_are_no_findings_without_a_file() -> None:
 def test_the_place_of_a_finding_lies_inside_the_file(file: Path) -> None:
     """Reports for machines point with line, column and JSON pointer; all of them have to hold."""
     data = file.read_bytes()
-    lines = data.decode("utf-8-sig", "replace").replace("\r\n", "\n").split("\n")
+    lines = data.decode("utf-8-sig", "replace").replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
     for finding in check(data, file.name, CelExpressions(), services={}).findings:
         assert 1 <= finding.line <= finding.end_line <= len(lines)

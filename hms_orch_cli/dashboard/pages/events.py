@@ -9,7 +9,7 @@ import orjson
 
 from hms_orch_cli.dashboard.html import text
 from hms_orch_cli.dashboard.words import pretty
-from hms_orch_cli.ports import Event
+from hms_orch_cli.ports.store import Event
 
 SHOWN: Final = 400
 """Events of a run that the page shows: the newest."""

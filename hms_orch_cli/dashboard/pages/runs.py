@@ -15,7 +15,7 @@ from hms_orch_cli.dashboard.frame import page
 from hms_orch_cli.dashboard.html import text
 from hms_orch_cli.dashboard.reading import choices
 from hms_orch_cli.dashboard.words import href, moment, number, plural, sentence, state, tone, took, track
-from hms_orch_cli.ports import RunRow
+from hms_orch_cli.ports.store import RunRow
 from hms_orch_cli.views.states import STATES
 
 ROWS: Final = 50
