@@ -21,6 +21,7 @@ from bench import (
     startup,
     straight,
     validate,
+    watched,
 )
 from bench.process import Failed
 from bench.target import Missing
@@ -37,6 +38,7 @@ PARTS = {
     "rebuild": rebuild.measure,
     "validate": validate.measure,
     "rehearsal": rehearsal.measure,
+    "watched": watched.measure,
 }
 BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
 

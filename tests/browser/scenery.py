@@ -94,10 +94,11 @@ class Cast:
 
 
 @asynccontextmanager
-async def stage(port: int = 0, pace_s: float = 0.02) -> AsyncIterator[tuple[House, Cast, Server]]:
-    """A house on a real port of the loopback, with the definitions of `sagas/` and nothing that has run."""
+async def stage(port: int = 0, pace_s: float = 0.02, **access: Any) -> AsyncIterator[tuple[House, Cast, Server]]:
+    """A house on a real port of the loopback, with the definitions of `sagas/` and nothing that has run; `access` is
+    that of `open_house`."""
     cast = Cast(pace_s)
-    async with open_house(participants=cast, services=BOOK, event_bytes=1 << 20) as house:
+    async with open_house(participants=cast, services=BOOK, event_bytes=1 << 20, **access) as house:
         server = bind("127.0.0.1", port)
         await server.start(house.app)
         try:

@@ -129,6 +129,7 @@ async def open_house(
     participants: Any = None,
     services: Mapping[str, Service] = SERVICES,
     event_bytes: int = EVENT_BYTES,
+    headers: Mapping[str, str] | None = None,
 ) -> AsyncIterator[House]:
     """A running one; its journal takes so many appends at a time. Over a new store in memory, unless one is given."""
     store = MemoryStore() if store is None else store
@@ -168,7 +169,7 @@ async def open_house(
     office.ready = True
     transport = httpx.ASGITransport(app)
     try:
-        async with httpx.AsyncClient(transport=transport, base_url="http://localhost:7600") as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost:7600", headers=headers) as client:
             yield House(store, orchestrator, office, participants, app, client, heard)
     finally:
         await orchestrator.stop()

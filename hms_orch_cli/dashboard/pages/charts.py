@@ -17,11 +17,11 @@ from hms_orch_cli.dashboard.words import duration, href, number
 from hms_orch_cli.views.activity import OUTCOMES, WINDOWS
 
 WORDS: Final[Mapping[str, tuple[str, str, int]]] = {
-    "hour": ("hour", "a minute", 6),
-    "day": ("24 hours", "a quarter of an hour", 6),
-    "week": ("7 days", "two hours", 7),
+    "hour": ("hour", "minute by minute", 6),
+    "day": ("24 hours", "in quarters of an hour", 6),
+    "week": ("7 days", "two hours at a time", 7),
 }
-"""Window -> its name, what a column is, and how many times stand below."""
+"""Window -> its name, what the columns are, and how many times stand below."""
 
 TONES: Final = {"completed": "c-green", "failed": "c-red", "cancelled": "c-amber", "abandoned": "c-grey"}
 
@@ -80,9 +80,9 @@ def _tiles(total: Mapping[str, Any]) -> str:
 
 def _charts(told: Mapping[str, Any]) -> str:
     name, column, _ = WORDS[told["window"]]
-    return f"""<section class="card chart"><h2>Runs that ended</h2><p class="hint">in the last {name}, by {column}</p>
+    return f"""<section class="card chart"><h2>Runs that ended</h2><p class="hint">in the last {name}, {column}; times are UTC</p>
 {_throughput(told)}</section>
-<section class="card chart"><h2>How long they took</h2><p class="hint">of the runs that ended in {column}</p>
+<section class="card chart"><h2>How long they took</h2><p class="hint">of the runs that ended, {column}</p>
 {_durations(told)}</section>
 <section class="card chart"><h2>Where they fail</h2><p class="hint">steps that failed for good</p>
 {_failures(told["failures"])}</section>

@@ -115,7 +115,7 @@ def _facts(item: Mapping[str, Any], now: int) -> str:
 
 def _choices(item: Mapping[str, Any]) -> str:
     cards = "".join(_choice(item, decision, place == 0) for place, decision in enumerate(item["decisions"]))
-    return f'<h2>Decide</h2><ul class="decide">{cards}</ul>'
+    return f'<h2>Decide</h2><p class="hint only-looks-on">An operator decides.</p><ul class="decide">{cards}</ul>'
 
 
 def _choice(item: Mapping[str, Any], decision: str, first: bool) -> str:

@@ -77,7 +77,10 @@ function ask(button) {
     send(dialog, told, { note, output, who, go, wrong });
   };
   dialog.append(form);
-  dialog.onclose = () => dialog.remove();
+  dialog.onclose = () => {
+    dialog.remove();
+    document.dispatchEvent(new Event("stale")); // nothing has moved while it was open
+  };
   document.body.append(dialog);
   dialog.showModal();
   note.focus();

@@ -1,13 +1,16 @@
 // Keeps the page fresh: the server says that something has changed, the page fetches itself and takes over what differs.
 // What is open stays open, what has the focus keeps it, and nothing moves that is the same.
 const PAUSE = 1000; // milliseconds between two refreshes at least
+const SHARE = 20; // and so many times as long as one takes: what is slow to make is not asked for all the time
+const LONGEST = 30000;
 const main = () => document.getElementById("live");
 const inUse = () => document.querySelector("dialog[open]") !== null;
 const name = (node) => (node.nodeType === Node.ELEMENT_NODE ? node.id || node.dataset?.key || "" : "");
 const alike = (a, b) => a.nodeType === b.nodeType && a.nodeName === b.nodeName && name(a) === name(b);
 const OWN = ["open", "data-seen"]; // attributes that are this browser's own
-let asked = false;
-let busy = false;
+let asked = false; // there is something new
+let fetching = false;
+let resting = 0; // the timer of the pause
 
 function take(old, fresh) {
   if (old.isEqualNode(fresh)) return;
@@ -57,12 +60,13 @@ function takeChildren(old, fresh) {
 }
 
 async function refresh() {
-  if (busy) {
+  if (fetching || resting) {
     asked = true;
     return;
   }
-  busy = true;
   asked = false;
+  fetching = true;
+  const began = performance.now();
   try {
     const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
@@ -75,10 +79,15 @@ async function refresh() {
   } catch {
     // the stream notices that the server is gone, and when it is back
   }
-  setTimeout(() => {
-    busy = false;
-    if ((asked || "behind" in main().dataset) && !document.hidden) refresh();
-  }, PAUSE);
+  fetching = false;
+  const pause = Math.min(Math.max(PAUSE, SHARE * (performance.now() - began)), LONGEST);
+  resting = setTimeout(rested, pause);
+}
+
+function rested() {
+  clearTimeout(resting);
+  resting = 0;
+  if ((asked || "behind" in main().dataset) && !document.hidden) refresh();
 }
 
 function dark(words) {
@@ -91,7 +100,10 @@ const stream = new EventSource(`/live?after=${main().dataset.seq}`);
 stream.onmessage = () => (document.hidden ? (asked = true) : refresh());
 stream.onerror = () => dark("no answer");
 stream.onopen = refresh;
-document.addEventListener("stale", refresh);
+document.addEventListener("stale", () => {
+  asked = true; // what this person did is shown at once
+  rested();
+});
 document.addEventListener("visibilitychange", () => {
   if (!document.hidden && asked) refresh();
 });
