@@ -18,11 +18,13 @@ from bench import (
     parallel,
     parked,
     rebuild,
+    rehearsal,
     report,
     run_list,
     startup,
     straight,
     validate,
+    watched,
 )
 from bench.process import Failed
 from bench.target import Missing
@@ -38,6 +40,8 @@ PARTS = {
     "parked": parked.measure,
     "rebuild": rebuild.measure,
     "validate": validate.measure,
+    "rehearsal": rehearsal.measure,
+    "watched": watched.measure,
     "http_in": http_in.measure,
     "flood": flood.measure,
     "run_list": run_list.measure,

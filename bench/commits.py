@@ -13,7 +13,7 @@ from pathlib import Path
 
 from hms_orch_cli.cli.main import run
 from hms_orch_cli.event_store.sqlite import SqliteStore
-from hms_orch_cli.ports import Append, Derived
+from hms_orch_cli.ports.store import Append, Derived
 
 
 def _main(file: Path, words: Sequence[str]) -> None:

@@ -19,7 +19,7 @@ from hms_orch_cli.application.publish import Published
 from hms_orch_cli.config import load
 from hms_orch_cli.dashboard.app import create_app
 from hms_orch_cli.dashboard.serve import bind
-from hms_orch_cli.ports import NewEvent
+from hms_orch_cli.ports.store import NewEvent
 from hms_orch_cli.wiring import assemble, open_store
 
 

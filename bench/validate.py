@@ -107,7 +107,7 @@ def _write_sagas(folder: Path, count: int) -> list[str]:
     names = []
     for number in range(count):
         services = [SERVICES[(number + offset) % len(SERVICES)] for offset in range(3)]
-        steps = [STEP.format(step, services[step % 3], f"part{step}") for step in range(2 + number % 4)]
+        steps = [STEP.format(step, services[step % 3], f"part{number}-{step}") for step in range(2 + number % 4)]
         saga = SAGA.format(number, "".join(steps) + GROUP.format(number % 10, services[0], services[1]))
         name = f"saga-{number:04}.yaml"
         (folder / name).write_text(saga)

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from hms_orch_cli.ports import Event, LogReader
+from hms_orch_cli.ports.store import Event, LogReader
 from hms_orch_cli.saga.event_types import TYPES
 from hms_orch_cli.saga.events import Queued
 

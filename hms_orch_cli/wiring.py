@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from hms_orch_cli.event_store.sqlite import SqliteStore
     from hms_orch_cli.event_store.sqlite_reader import SqliteReader
     from hms_orch_cli.orchestrator.orchestrator import Orchestrator
-    from hms_orch_cli.ports import Expressions, Observer
+    from hms_orch_cli.ports.expressions import Expressions
+    from hms_orch_cli.ports.observer import Observer
+    from hms_orch_cli.ports.store import LogReader
+    from hms_orch_cli.traces import Traces
     from hms_orch_cli.webhook import Webhook
 
 WRITERS: Final[Mapping[str, tuple[str, str]]] = {"sqlite": ("hms_orch_cli.event_store.sqlite", "SqliteStore")}
@@ -65,6 +68,7 @@ class Works(NamedTuple):
     orchestrator: Orchestrator
     office: Office
     webhook: Webhook | None
+    traces: Traces | None
     secret: bytes
     """kept in the keys' folder: for what the server hands out and takes back"""
 
@@ -72,32 +76,43 @@ class Works(NamedTuple):
 def assemble(config: Config, store: SqliteStore, observers: Sequence[Observer], public_url: str) -> Works:
     """Puts an orchestrator together over an open store, on the running event loop."""
     from hms_orch_cli.application.clock import SystemClock
+    from hms_orch_cli.application.instruments import Instruments
     from hms_orch_cli.application.office import Office
+    from hms_orch_cli.event_store.files import stored_bytes
     from hms_orch_cli.event_store.group_commit import GroupCommit
     from hms_orch_cli.orchestrator.orchestrator import Orchestrator
     from hms_orch_cli.orchestrator.requests import RequestWriter
     from hms_orch_cli.participant.address_book import AddressBook
     from hms_orch_cli.participant.http import HttpParticipants
+    from hms_orch_cli.participant.meter import Meter
     from hms_orch_cli.participant.plain_http import PlainHttp
     from hms_orch_cli.signing.callback import callback_token, read_callback
     from hms_orch_cli.signing.keys import KeyRing
     from hms_orch_cli.signing.token import Es256Signer
+    from hms_orch_cli.views.activity import Activity
 
     webhook = None
     if config.hitl_webhook is not None:
         webhook = _webhook(config.hitl_webhook, store, lambda seq: orchestrator.projection.told_to(seq))
         observers = [*observers, webhook]
+    traces = None
+    if config.traces_url is not None:
+        traces = _traces(config.traces_url, store)
+        observers = [*observers, traces]
+    heard = Activity()
+    observers = [*observers, heard]
     keys = KeyRing(config.keys_folder)
     signer = Es256Signer(keys, config.issuer)
     secret = keys.callback_secret()
     cel = expressions()
     clock = SystemClock()
     journal = GroupCommit(store)
+    participants = Meter(HttpParticipants(AddressBook(config.services), signer, PlainHttp()))
     orchestrator = Orchestrator(
         journal,
         store,
         store,
-        HttpParticipants(AddressBook(config.services), signer, PlainHttp()),
+        participants,
         cel,
         clock,
         RequestWriter(lambda *named: f"{public_url}/v1/callbacks/{callback_token(secret, *named)}", config.secret),
@@ -117,11 +132,30 @@ def assemble(config: Config, store: SqliteStore, observers: Sequence[Observer], 
         check=lambda text: check_definition(text, config, cel),
         event_bytes=config.event_bytes,
         backlog=config.backlog,
-        append_seconds=lambda: (journal.seconds.BOUNDS, journal.seconds.buckets, journal.seconds.sum),
+        instruments=Instruments(
+            commits=journal.seconds,
+            calls=participants.seconds,
+            appends_waiting=lambda: journal.waiting,
+            store_bytes=lambda: stored_bytes(config.store_path),
+            webhook_failures=lambda: 0 if webhook is None else webhook.failures,
+        ),
+        heard=heard,
+        services=config.services,
     )
     if webhook is not None:
         orchestrator.on_question = webhook.wake
-    return Works(store, journal, orchestrator, office, webhook, secret)
+    return Works(store, journal, orchestrator, office, webhook, traces, secret)
+
+
+def _traces(url: str, reader: LogReader) -> Traces:
+    """What sends traces. Raises HmsError if the extra is not installed."""
+    try:
+        from hms_orch_cli.traces import Traces
+    except ImportError as error:
+        raise HmsError(
+            f"[traces] url needs a package that is not installed: {error.name}", "pip install 'hms-orch[otel]'"
+        ) from error
+    return Traces(url, reader)
 
 
 def _webhook(url: str, store: SqliteStore, moved: Callable[[int], None]) -> Webhook:

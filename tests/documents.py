@@ -8,6 +8,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 DOCS = sorted((ROOT / "docs").rglob("*.md"))
+SAGAS = sorted(path for path in (ROOT / "sagas").glob("*.yaml") if not path.name.endswith(".test.yaml"))
+"""The example sagas. Beside each stand its tests."""
 
 
 def document(name: str) -> str:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import orjson
 
-from hms_orch_cli.ports import Event
+from hms_orch_cli.ports.store import Event
 
 ENDS = ("saga.completed", "saga.failed", "saga.cancelled", "saga.abandoned", "saga.lock.released")
 

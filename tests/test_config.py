@@ -10,7 +10,7 @@ from hms_orch_cli.config import Config, load
 from hms_orch_cli.config.environment import Terminal, state_folders, terminal
 from hms_orch_cli.config.settings import SETTINGS
 from hms_orch_cli.errors import ConfigError
-from hms_orch_cli.ports import Service
+from hms_orch_cli.ports.services import Service
 
 AT_2 = "FILE:2: "
 URL_OR_TABLE = "must be a URL or a table with url and audience"
@@ -63,6 +63,8 @@ class TestDefaults:
             backlog=100_000,
             hitl_webhook=None,
             secrets_folder=None,
+            log_format="text",
+            traces_url=None,
             url=None,
             token=None,
             environ={},
@@ -98,6 +100,7 @@ class TestFile:
             'publicUrl="https://x.example/"\ntokens=["a","b"]\n[auth]\nissuer="me"\nkeys="/k"\n'
             "[limits]\ncalls=1\ncallsPerService=2\neventBytes=3\n"
             '[hitl]\nwebhook="http://h/w"\n[secrets]\nfolder="/s"\n'
+            '[log]\nformat="json"\n[traces]\nurl="http://c:4318/"\n'
             '[services]\na="http://a:1/"\nb={url="https://b/x", audience="bee"}\n',
         )
         found = load(here, {})
@@ -110,6 +113,7 @@ class TestFile:
         assert (found.issuer, found.keys_folder, found.store_path) == ("me", Path("/k"), Path("/var/x.db"))
         assert (found.calls, found.calls_per_service, found.event_bytes) == (1, 2, 3)
         assert (found.hitl_webhook, found.secrets_folder) == ("http://h/w", Path("/s"))
+        assert (found.log_format, found.traces_url) == ("json", "http://c:4318")
         assert found.services == {"a": Service("http://a:1"), "b": Service("https://b/x", "bee")}
 
     def test_a_byte_order_mark_is_no_mistake(self, here: Path) -> None:
@@ -149,6 +153,8 @@ class TestTwins:
             ("HMS_LIMITS_EVENT_BYTES", "7", "event_bytes", 7),
             ("HMS_HITL_WEBHOOK", "http://w", "hitl_webhook", "http://w"),
             ("HMS_SECRETS_FOLDER", "/s", "secrets_folder", Path("/s")),
+            ("HMS_LOG_FORMAT", "json", "log_format", "json"),
+            ("HMS_TRACES_URL", "http://c:4318", "traces_url", "http://c:4318"),
             ("HMS_URL", "http://up:7600/", "url", "http://up:7600"),
             ("HMS_TOKEN", "t", "token", "t"),
         ],

@@ -13,7 +13,7 @@ from hms_orch_cli.application.deploy import deploy_append
 from hms_orch_cli.event_store.memory import MemoryStore
 from hms_orch_cli.orchestrator.definition_pause import pause_append, resume_append
 from hms_orch_cli.orchestrator.watch import decision_of
-from hms_orch_cli.ports import Append, Event
+from hms_orch_cli.ports.store import Append, Event
 from hms_orch_cli.saga.attention import DECISIONS
 from hms_orch_cli.saga.encoding import from_data, to_data
 from hms_orch_cli.saga.event_types import DEPLOYED, HELD_BACK, LET_GO, RUN_FACTS, UNDEPLOYED
@@ -108,7 +108,7 @@ def test_every_dependency_has_its_reason() -> None:
 
 def test_a_dependency_is_used_where_the_page_says() -> None:
     """Each file that is named imports the package."""
-    modules = {"pyyaml": "yaml", "cel-expr-python": "cel_expr_python"}
+    modules = {"pyyaml": "yaml", "cel-expr-python": "cel_expr_python", "pyjwt": "jwt"}
     for name, _, where, _ in rows(document("dependencies.md")):
         module = modules.get(name, name.replace("-", "_"))
         for path in (word for word in words(where) if "/" in word):
@@ -138,14 +138,3 @@ def test_the_files_that_the_rooms_name_exist() -> None:
 def test_every_file_of_the_middle_has_its_line() -> None:
     told = [word for row in rows(section(document("architecture.md"), "## Inside saga")) for word in words(row[0])]
     assert sorted(told) == sorted({path.name for path in (ROOT / "hms_orch_cli/saga").glob("*.py")} - {"__init__.py"})
-
-
-def test_the_metrics_page_names_every_metric() -> None:
-    """The families of the exposition, but those of the process itself."""
-    from hms_orch_cli.dashboard import metrics
-
-    told = {words(row[0])[0] for row in rows(section(document("operations.md"), "## Metrics"))}
-    source = (ROOT / "hms_orch_cli/dashboard/metrics.py").read_text(encoding="utf-8")
-    gauges = set(re.findall(r'GaugeMetricFamily\(\s*"([a-z_]+)"', source))
-    histograms = set(re.findall(r'(?:_histogram|HistogramMetricFamily)\(\s*"([a-z_]+)"', source))
-    assert told == gauges | {f"{name}_total" for name in (*metrics.COUNTERS, "saga_fail")} | histograms

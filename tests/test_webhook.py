@@ -12,7 +12,7 @@ import pytest
 
 from hms_orch_cli import webhook
 from hms_orch_cli.event_store.memory import MemoryStore
-from hms_orch_cli.ports import Append, NewEvent
+from hms_orch_cli.ports.store import Append, NewEvent
 from hms_orch_cli.webhook import Webhook
 
 STATUS = {200: "OK", 204: "No Content", 302: "Found", 500: "No"}

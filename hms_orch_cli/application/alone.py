@@ -17,7 +17,8 @@ from hms_orch_cli.orchestrator.live_run import LiveRun
 from hms_orch_cli.orchestrator.projection import DEFINITIONS, DISPATCHED
 from hms_orch_cli.orchestrator.runner import events_of
 from hms_orch_cli.orchestrator.watch import DECIDED, decision_of, item_append
-from hms_orch_cli.ports import Append, EventStore, Expressions
+from hms_orch_cli.ports.expressions import Expressions
+from hms_orch_cli.ports.store import Append, EventStore
 from hms_orch_cli.saga.decide import advance
 from hms_orch_cli.saga.inputs import Input, Trigger
 from hms_orch_cli.saga.machine import begin

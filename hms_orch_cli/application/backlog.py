@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import Final
 
 from hms_orch_cli.errors import Overloaded
-from hms_orch_cli.ports import Clock, LogReader
+from hms_orch_cli.ports.clock import Clock
+from hms_orch_cli.ports.store import LogReader
 
 REFUSED_MS: Final = 200
 """For so long after a refusal it is not counted anew."""

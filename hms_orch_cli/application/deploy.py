@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 import orjson
 
 from hms_orch_cli.application.definition_diff import Change, difference
 from hms_orch_cli.errors import NotFound
-from hms_orch_cli.ports import Append, Event, LogReader, NewEvent
-from hms_orch_cli.saga.event_types import DEPLOYED, SOURCE, UNDEPLOYED
+from hms_orch_cli.ports.store import Append, Event, LogReader, NewEvent
+from hms_orch_cli.saga.event_types import DEPLOYED, UNDEPLOYED
 from hms_orch_cli.saga.moment import rfc3339
+from hms_orch_cli.saga.reserved import SOURCE
 
 
 class Deployment(NamedTuple):
@@ -92,19 +93,34 @@ def undeploy_append(reader: LogReader, saga: str, now_ms: int) -> Append:
     return Append(f"definition/{saga}", (event,), now.version)
 
 
-def deployed(reader: LogReader) -> list[tuple[Event, dict[str, Any]]]:
-    """Every definition that holds at the end of the log, with the event that made it hold, by id."""
-    current: dict[str, tuple[Event, dict[str, Any]]] = {}
-    after = 0
+def deployed(reader: LogReader, known: Iterable[str], after: int) -> list[tuple[Event, dict[str, Any]]]:
+    """Every definition that holds at the end of the log, with the event that made it hold, by id; `known` are those
+    that held at position `after`."""
+    ids = set(known)
     while events := reader.read_all(after, 1_000, arrivals=True):
-        for event in events:
-            if event.type == DEPLOYED and event.stream.startswith("definition/"):
-                data = orjson.loads(event.data or "{}")
-                current[data["saga"]] = (event, data)
-            elif event.type == UNDEPLOYED and event.stream.startswith("definition/"):
-                current.pop(orjson.loads(event.data or "{}")["saga"], None)
+        ids.update(orjson.loads(event.data or "{}")["saga"] for event in events if event.type == DEPLOYED)
         after = events[-1].seq
-    return [current[saga] for saga in sorted(current)]
+    last = (events[-1] for saga in sorted(ids) if (events := reader.read(f"definition/{saga}")))
+    return [(event, orjson.loads(event.data or "{}")) for event in last if event.type == DEPLOYED]
+
+
+def revisions_json(reader: LogReader, saga: str, in_flight: Mapping[str, int]) -> list[dict[str, Any]]:
+    """What was ever deployed of a definition, the newest first, and what each changed: `[{"revision", "deployedAt",
+    "undeployedAt", "changes", "inFlight"}]`; `undeployedAt` is None unless nothing followed. Raises NotFound."""
+    told: list[dict[str, Any]] = []
+    before: Mapping[str, Any] | None = None
+    for event in reader.read(f"definition/{saga}"):
+        if event.type == DEPLOYED:
+            data = orjson.loads(event.data or "{}")
+            changes = [] if before is None else [change.sentence() for change in difference(before, data["content"])]
+            told.append({"revision": data["revision"], "deployedAt": event.time, "undeployedAt": None})
+            told[-1] |= {"changes": changes, "inFlight": in_flight.get(data["revision"], 0)}
+            before = data["content"]
+        elif event.type == UNDEPLOYED and told:
+            told[-1]["undeployedAt"] = event.time
+    if not told:
+        raise NotFound(f"no definition {saga} was ever deployed", "hms-orch deploy records one")
+    return told[::-1]
 
 
 def definition_json(reader: LogReader, saga: str, revision: str | None = None) -> dict[str, Any]:

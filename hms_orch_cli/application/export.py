@@ -21,7 +21,7 @@ import orjson
 
 from hms_orch_cli.errors import EventRefused, LogTampered
 from hms_orch_cli.event_store.chain import GENESIS, link
-from hms_orch_cli.ports import Event
+from hms_orch_cli.ports.store import Event
 
 _OPTIONAL: Final = ("subject", "datacontenttype", "dataschema")
 OURS: Final = ("seq", "stream", "version", "hash", "datatext", "extensionstext")

@@ -11,10 +11,10 @@ import orjson
 
 from hms_orch_cli.errors import EventRefused, EventTooLarge
 from hms_orch_cli.orchestrator.cloud_event import attributes_of
-from hms_orch_cli.ports import NewEvent
-from hms_orch_cli.saga.event_types import is_reserved
+from hms_orch_cli.ports.store import NewEvent
 from hms_orch_cli.saga.moment import from_rfc3339, rfc3339
 from hms_orch_cli.saga.nesting import MAX_NESTING, is_too_deep
+from hms_orch_cli.saga.reserved import is_reserved
 
 ATTRIBUTE_LIMIT: Final = 1_024
 """Characters of one attribute."""

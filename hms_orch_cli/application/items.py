@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from hms_orch_cli.errors import NotFound
-from hms_orch_cli.ports import Event, LogReader
+from hms_orch_cli.ports.store import Event, LogReader
 from hms_orch_cli.saga.moment import rfc3339
 
 

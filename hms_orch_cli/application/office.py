@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import orjson
 
-from hms_orch_cli.application import deploy, overview, run_list
+from hms_orch_cli.application import activity, deploy, overview, run_list
 from hms_orch_cli.application.backlog import Backlog
+from hms_orch_cli.application.exchanges import exchanges
 from hms_orch_cli.application.explain import explain
+from hms_orch_cli.application.instruments import Instruments
 from hms_orch_cli.application.items import item_json
 from hms_orch_cli.application.operations import Operations
 from hms_orch_cli.application.overview import RunView
 from hms_orch_cli.application.plan import plan_undo
 from hms_orch_cli.application.publish import Published, publish_live
 from hms_orch_cli.application.run_list import Reader
-from hms_orch_cli.errors import HmsError, NotAllowed, NotFound
+from hms_orch_cli.errors import HmsError, NotAllowed, NotFound, Overloaded
 from hms_orch_cli.orchestrator.definition_pause import paused_behind
 from hms_orch_cli.orchestrator.orchestrator import Orchestrator
-from hms_orch_cli.ports import Clock, Event, Journal, NewEvent, RunRow
+from hms_orch_cli.ports.clock import Clock
+from hms_orch_cli.ports.journal import Journal
+from hms_orch_cli.ports.services import Service
+from hms_orch_cli.ports.store import Event, NewEvent, RunRow
 from hms_orch_cli.saga.moment import from_rfc3339
 from hms_orch_cli.saga.outcome import Answer, Verdict, Wire
+from hms_orch_cli.saga.state import Run
+from hms_orch_cli.views.activity import Activity
+from hms_orch_cli.views.runs import items_of
 from hms_orch_cli.views.totals import Totals
 
 BACKLOG: Final = 100_000
 """Events that may wait to meet the definitions."""
-
-AppendSeconds = Callable[[], tuple[tuple[float, ...], list[int], float]]
-"""(bounds, counts up to each and beyond, sum): how long the commits of this process took."""
 
 
 class Checked(NamedTuple):
@@ -46,12 +52,22 @@ class Gauges(NamedTuple):
     """(saga, state) -> runs that have not ended"""
     oldest_unfinished_ms: int
     calls_in_flight: int
+    calls_waiting: int
+    """calls that wait for a place among those in flight"""
+    calls_limit: int
     backlog: int
     """positions of the log from the first event that has not met the definitions yet; 0 if all have"""
     oldest_item_ms: int
     """age of the oldest open item, 0 if there is none"""
     lock_waits: int
     """runs that stand in line for a lock"""
+    oldest_in_line_ms: int
+    """age of the oldest run that stands in line for a lock, 0 if none does"""
+    deployed: Sequence[str]
+    """definitions that hold"""
+    paused: Sequence[str]
+    """those whose events wait"""
+    last_seq: int
 
 
 class Office:
@@ -69,7 +85,9 @@ class Office:
         check: Callable[[bytes], Checked],
         event_bytes: int,
         backlog: int = BACKLOG,
-        append_seconds: AppendSeconds = lambda: ((), [0], 0.0),
+        instruments: Instruments | None = None,
+        heard: Activity | None = None,
+        services: Mapping[str, Service] | None = None,
     ) -> None:
         self._orchestrator = orchestrator
         self._journal = journal
@@ -78,16 +96,26 @@ class Office:
         self._jwks = jwks
         self._read_callback = read_callback
         self._check = check
-        self._append_seconds = append_seconds
+        self.instruments = instruments or Instruments()
         self.event_bytes = event_bytes
         self._waiting = Backlog(reader, lambda: orchestrator.projection.dispatched, clock, backlog)
         self.operations = Operations(orchestrator, reader, clock.now_ms)
         self.ready = False
+        self.refused = 0
+        """events that were not taken because too much was on its way into the log"""
+        self._heard = heard or Activity()
+        self._past: Activity | None = None
+        self._services = services or {}
+        self._began_at = clock.now_ms()
 
     async def publish(self, events: Sequence[NewEvent]) -> list[Published]:
         """Positions, once durable. Raises EventConflict, Overloaded, StoreFull, and then none of them is taken."""
-        self._waiting.take(len(events))
-        published = await publish_live(self._journal, self._reader, events)
+        try:
+            self._waiting.take(len(events))
+            published = await publish_live(self._journal, self._reader, events)
+        except Overloaded:
+            self.refused += len(events)
+            raise
         self._orchestrator.wake()
         return published
 
@@ -124,12 +152,24 @@ class Office:
                 "inFlight": in_flight.get(data["saga"], {}),
                 "content": data["content"],
             }
-            for event, data in deploy.deployed(self._reader)
+            for event, data in deploy.deployed(self._reader, self.saga_ids(), self._orchestrator.projection.dispatched)
         ]
+
+    def saga_ids(self) -> list[str]:
+        """The definitions that events meet now, in order."""
+        return sorted(self._orchestrator.definitions.current)
 
     def definition(self, saga: str, revision: str | None) -> dict[str, Any]:
         """One that holds, or that held: see `deploy.definition_json`. Raises NotFound."""
         return deploy.definition_json(self._reader, saga, revision)
+
+    def is_paused(self, saga: str) -> bool:
+        """Whether the events of a definition wait."""
+        return paused_behind(self._reader, saga) is not None
+
+    def revisions(self, saga: str) -> list[dict[str, Any]]:
+        """What was ever deployed of a definition, the newest first. Raises NotFound."""
+        return deploy.revisions_json(self._reader, saga, run_list.in_flight(self._reader).get(saga, {}))
 
     def runs(
         self,
@@ -137,12 +177,21 @@ class Office:
         saga: str | None = None,
         states: Sequence[str] = (),
         event_seq: int | None = None,
+        text: str = "",
         before: str | None = None,
         limit: int = 100,
+        tail_limit: int | None = None,
     ) -> list[RunRow]:
-        """The run list, newest first."""
+        """The run list, newest first: see `run_list.list_runs`."""
         return run_list.list_runs(
-            self._reader, saga=saga, states=states, event_seq=event_seq, before=before, limit=limit
+            self._reader,
+            saga=saga,
+            states=states,
+            event_seq=event_seq,
+            text=text,
+            before=before,
+            limit=limit,
+            tail_limit=tail_limit,
         )
 
     def is_dispatched(self, seq: int) -> bool:
@@ -163,9 +212,9 @@ class Office:
         """The last position of the log."""
         return self._reader.last_seq()
 
-    def append_seconds(self) -> tuple[tuple[float, ...], list[int], float]:
-        """See `AppendSeconds`."""
-        return self._append_seconds()
+    def folded_to(self) -> int:
+        """The position that the run list is written to."""
+        return self._reader.folded_to()
 
     async def callback(self, token: str, outcome: str, result: Any, reason: str) -> None:
         """A participant reports the end of a 202, `outcome` success or failed; durable when this returns. Raises
@@ -198,6 +247,15 @@ class Office:
         """The open items, the oldest first."""
         return overview.items_json(self._reader)
 
+    def items_of(self, run: Run) -> list[dict[str, Any]]:
+        """The open items of one run."""
+        return items_of(run)
+
+    def open_items(self) -> int:
+        """How many items are open."""
+        counts = self._orchestrator.projection.totals.counts
+        return sum(counts.get("hitl_queued", {}).values()) - sum(counts.get("hitl_settled", {}).values())
+
     def item(self, item: str) -> dict[str, Any]:
         """One item, and what became of it. Raises NotFound."""
         return item_json(self._reader, item)
@@ -214,6 +272,23 @@ class Office:
         """The calls that an undo would make. Raises NotFound, NotAllowed."""
         return plan_undo(self._orchestrator.run(saga_id), fail_at, self.clock.now_ms())
 
+    def exchanges(self, saga_id: str) -> list[dict[str, Any]]:
+        """What was sent for a run, and what was kept of the answers. Raises NotFound."""
+        return exchanges(self._orchestrator.run(saga_id))
+
+    async def activity(self, window: str, saga: str | None = None) -> dict[str, Any]:
+        """Runs that begin and end, by time: see `activity.activity_json`. Who asks first waits for a look at the runs
+        of before this process; nobody else does."""
+        if self._past is None:
+            self._past = await asyncio.to_thread(activity.before, self._reader, self._began_at)
+        return activity.activity_json((self._past, self._heard), window, self.clock.now_ms(), saga)
+
+    def services(self) -> list[dict[str, Any]]:
+        """The participants with their health: see `activity.services_json`."""
+        definitions = self._orchestrator.definitions
+        sagas = [definitions.saga(*each) for each in definitions.current.items()]
+        return activity.services_json(self._services, sagas, self._heard.health, self.clock.now_ms())
+
     def jwks(self) -> dict[str, Any]:
         """The public keys that verify the tokens of calls."""
         return self._jwks()
@@ -226,13 +301,22 @@ class Office:
         """What holds at this moment."""
         now = self.clock.now_ms()
         oldest, oldest_item = self._reader.oldest_run(), self._oldest_item()
+        locks, gate = self._orchestrator.waits.locks, self._orchestrator.gate
+        first = locks.first_in_line()
+        in_line = None if first is None else self._reader.run_row(first)
         return Gauges(
             in_flight=self._reader.count_by_state(),
             oldest_unfinished_ms=0 if oldest is None else max(now - oldest.started_at, 0),
-            calls_in_flight=self._orchestrator.gate.taken,
+            calls_in_flight=gate.taken,
+            calls_waiting=gate.in_line,
+            calls_limit=gate.total,
             backlog=self._backlog(),
             oldest_item_ms=0 if oldest_item is None else max(now - oldest_item, 0),
-            lock_waits=self._orchestrator.waits.locks.in_line,
+            lock_waits=locks.in_line,
+            oldest_in_line_ms=0 if in_line is None else max(now - in_line.started_at, 0),
+            deployed=sorted(self._orchestrator.definitions.current),
+            paused=sorted(self._orchestrator.definitions.held_back),
+            last_seq=self._reader.last_seq(),
         )
 
     def _oldest_item(self) -> int | None:

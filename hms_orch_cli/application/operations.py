@@ -14,7 +14,7 @@ from hms_orch_cli.application.deploy import standing
 from hms_orch_cli.errors import NotAllowed, NotFound
 from hms_orch_cli.orchestrator.answers import KEPT_BYTES, mapped
 from hms_orch_cli.orchestrator.live_run import LiveRun
-from hms_orch_cli.ports import LogReader
+from hms_orch_cli.ports.store import LogReader
 from hms_orch_cli.saga.attention import REASON_LIMIT
 from hms_orch_cli.saga.identity import redrive_id
 from hms_orch_cli.saga.inputs import Abandon, Cancel, Decide, Input, Pause, Redrive, Released, Resume
@@ -33,6 +33,18 @@ _HINTS: Final[dict[type[Input], str]] = {
     Released: "hms-orch lock list shows holders and lines",
     Decide: "hms-orch hitl list shows the open items",
 }
+
+
+def possible(run: Run, now_ms: int) -> list[str]:
+    """What a person may do to the run as it stands: of cancel, abandon, pause, resume, redrive."""
+    wishes: dict[str, Input] = {
+        "pause": Pause("", ""),
+        "resume": Resume("", ""),
+        "redrive": Redrive("", "", redrive_id(run) if run.undos else None),
+        "cancel": Cancel(""),
+        "abandon": Abandon("", ""),
+    }
+    return [verb for verb, wish in wishes.items() if not objection(run, wish, now_ms)]
 
 
 class Hands(Protocol):

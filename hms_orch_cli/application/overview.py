@@ -13,7 +13,8 @@ from hms_orch_cli.orchestrator.cloud_event import attributes_of
 from hms_orch_cli.orchestrator.definitions import Definitions
 from hms_orch_cli.orchestrator.history import fact_of, read_run
 from hms_orch_cli.orchestrator.projection import DEFINITIONS, DISPATCHED, QUESTIONS, row_of
-from hms_orch_cli.ports import Event, Expressions, LogReader, RunRow
+from hms_orch_cli.ports.expressions import Expressions
+from hms_orch_cli.ports.store import Event, LogReader, RunRow
 from hms_orch_cli.saga.attention import DECISIONS
 from hms_orch_cli.saga.moment import rfc3339
 from hms_orch_cli.saga.state import Run, Status

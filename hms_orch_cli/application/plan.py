@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import orjson
 
+from hms_orch_cli.application.exchanges import HARMLESS
 from hms_orch_cli.errors import ConfigError, ExpressionError, NotAllowed, NotFound
 from hms_orch_cli.orchestrator.live_run import LiveRun
-from hms_orch_cli.orchestrator.requests import RequestWriter
 from hms_orch_cli.saga.compensation import next_undos
 from hms_orch_cli.saga.definition import Step
 from hms_orch_cli.saga.due import is_announced
@@ -16,9 +16,6 @@ from hms_orch_cli.saga.identity import key_of
 from hms_orch_cli.saga.inputs import Cancel
 from hms_orch_cli.saga.people import objection
 from hms_orch_cli.saga.state import PENDING, Phase, Progress, Run, Status
-
-_WRITER: Final = RequestWriter(lambda *_: "(made when it is sent)", lambda name: f"(secret {name})")
-"""Nothing of a plan is a permission or a secret."""
 
 
 def plan_undo(run: LiveRun, fail_at: str | None, now_ms: int) -> list[dict[str, Any]]:
@@ -79,7 +76,7 @@ def _planned(run: LiveRun, state: Run, step: Step, order: int, certain: bool) ->
     compiled = run.compiled.steps[step.name].requests["compensate"]
     where = {"service": compiled.request.service, "method": compiled.request.method}
     try:
-        request = _WRITER.attempt(state, run.trigger, compiled, step.name, "compensate", 1)
+        request = HARMLESS.attempt(state, run.trigger, compiled, step.name, "compensate", 1)
     except (ExpressionError, ConfigError) as error:
         return {**about, **where, "path": compiled.request.path, "key": key, "error": error.message}
     body = None if request.body is None else orjson.loads(request.body)

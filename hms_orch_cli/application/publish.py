@@ -12,7 +12,8 @@ from typing import NamedTuple
 import orjson
 
 from hms_orch_cli.errors import EventConflict, Overloaded, VersionConflict
-from hms_orch_cli.ports import Append, Event, EventStore, Journal, LogReader, NewEvent, Together
+from hms_orch_cli.ports.journal import Journal
+from hms_orch_cli.ports.store import Append, Event, EventStore, LogReader, NewEvent, Together
 
 
 class Published(NamedTuple):

@@ -10,7 +10,7 @@ import orjson
 from hms_orch_cli.errors import LogTampered
 from hms_orch_cli.event_store.batch import FOLDED_TO
 from hms_orch_cli.orchestrator.projection import DEFINITIONS, DISPATCHED, QUESTIONS, TOLD, TOTALS, row_of
-from hms_orch_cli.ports import Content, Derived, DerivedTables, RunRow
+from hms_orch_cli.ports.store import Content, Derived, DerivedTables, RunRow
 from hms_orch_cli.saga.changes import IllegalFactError
 from hms_orch_cli.saga.definition import Saga, saga_from
 from hms_orch_cli.saga.encoding import from_data

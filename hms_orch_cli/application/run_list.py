@@ -10,7 +10,8 @@ from typing import Any, Protocol
 
 import orjson
 
-from hms_orch_cli.ports import DerivedTables, Event, Expressions, LogReader, RunRow
+from hms_orch_cli.ports.expressions import Expressions
+from hms_orch_cli.ports.store import DerivedTables, Event, LogReader, RunRow
 from hms_orch_cli.saga.moment import rfc3339
 
 PAGE = 1_000
@@ -26,17 +27,25 @@ def list_runs(
     saga: str | None = None,
     states: Sequence[str] = (),
     event_seq: int | None = None,
+    text: str = "",
     before: str | None = None,
     limit: int = 100,
+    tail_limit: int | None = None,
 ) -> list[RunRow]:
-    """Runs that fit, newest first. `states` in either case; `before` is the last id of the page before."""
+    """Runs that fit, newest first. `states` in either case; `text` as in `RunRow.mentions`; `before` is the last id of
+    the page before. A tail of more than `tail_limit` events is left for the tables to take in: then the list is as it
+    was a moment ago."""
     wanted = [state.upper() for state in states]
-    fresh = fresh_rows(reader)
-    rows = reader.run_rows(saga=saga, states=wanted, event_seq=event_seq, before=before, limit=limit + len(fresh))
+    hurried = tail_limit is not None and reader.last_seq() - reader.folded_to() > tail_limit
+    fresh = {} if hurried else fresh_rows(reader)
+    rows = reader.run_rows(
+        saga=saga, states=wanted, event_seq=event_seq, text=text, before=before, limit=limit + len(fresh)
+    )
     merged = {row.saga_id: row for row in rows if row.saga_id not in fresh}
     for row in fresh.values():
         fits = (saga is None or row.saga == saga) and (not wanted or row.state in wanted)
-        if fits and (event_seq is None or row.event_seq == event_seq) and (before is None or row.saga_id < before):
+        fits = fits and (event_seq is None or row.event_seq == event_seq) and (not text or row.mentions(text))
+        if fits and (before is None or row.saga_id < before):
             merged[row.saga_id] = row
     return sorted(merged.values(), key=lambda row: row.saga_id, reverse=True)[:limit]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Iterator
 
-from hms_orch_cli.ports import Event, LogReader
+from hms_orch_cli.ports.store import Event, LogReader
 
 LOOK_S = 0.1
 """Seconds between two looks at a log that has nothing new."""

@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 
 from hms_orch_cli.config import Config
 from hms_orch_cli.errors import HmsError, LogTampered, StoreMissing
-from hms_orch_cli.ports import Service
+from hms_orch_cli.ports.services import Service
 
 State = Literal["ok", "warn", "fail"]
 
@@ -46,6 +46,8 @@ def checks(config: Config) -> Iterator[Check]:
     yield from store(config)
     yield keys(config)
     yield from services(config)
+    if config.traces_url is not None:
+        yield traces(config.traces_url)
     yield clock()
     yield terminal()
 
@@ -239,6 +241,25 @@ async def _forbidden(host: str, port: int) -> bool:
 
     found = await asyncio.get_running_loop().getaddrinfo(host.strip("[]"), port)
     return any(is_forbidden_address(ip_address(str(address[0]).partition("%")[0])) for *_, address in found)
+
+
+def traces(url: str) -> Check:
+    """Where traces go: whether what sends them is installed, and somebody listens."""
+    import socket
+    from importlib.util import find_spec
+    from urllib.parse import urlsplit
+
+    if find_spec("opentelemetry") is None:
+        return Check("traces", "fail", "what sends them is not installed", "pip install 'hms-orch[otel]'")
+    parts = urlsplit(url)
+    try:
+        socket.create_connection(
+            (parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)), SERVICE_TIMEOUT_S
+        ).close()
+    except OSError as error:
+        said = f"nobody listens at {parts.netloc}: {error.strerror or error}"
+        return Check("traces", "warn", said, "start the collector; spans are dropped meanwhile")
+    return Check("traces", "ok", f"{parts.netloc} listens")
 
 
 def clock() -> Check:

@@ -1,15 +1,17 @@
-"""The console of `up`: plain lines, written once a tick; on a terminal with what is going on below them, alive."""
+"""The console of `up`: plain lines, or JSON, written once a tick; on a terminal with what is going on below them,
+alive."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
 import time
-from collections.abc import Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Generic, Protocol, TypeVar
 
+from hms_orch_cli.cli.json_lines import entries_of
 from hms_orch_cli.cli.narration import Line, lines_of
-from hms_orch_cli.cli.output import coloured, duration, is_terminal, plain_lines, styled
+from hms_orch_cli.cli.output import coloured, duration, is_terminal, json_lines, plain_lines, styled
 from hms_orch_cli.cli.output import console as rich_console
 from hms_orch_cli.safe import safe
 from hms_orch_cli.saga.events import RunFact, Started
@@ -35,21 +37,32 @@ class Console(Protocol):
         """Writes what is left."""
 
 
-def open_console() -> Console:
-    """The console that fits stdout."""
-    return LiveConsole() if is_terminal(sys.stdout) and coloured(sys.stdout) else PlainConsole()
+Said = TypeVar("Said")
 
 
-class PlainConsole:
-    """One line for each fact, gathered for a tick."""
+def open_console(*, as_json: bool = False) -> Console:
+    """The console that fits stdout; `as_json` for programs."""
+    if as_json:
+        return GatheringConsole(entries_of, json_lines)
+    if is_terminal(sys.stdout) and coloured(sys.stdout):
+        return LiveConsole()
+    return GatheringConsole(lines_of, lambda lines: plain_lines([_parts(line) for line in lines]))
 
-    def __init__(self) -> None:
-        self._waiting: list[Line] = []
+
+class GatheringConsole(Generic[Said]):
+    """One line for each fact that `said_of` says something of, gathered for a tick and then written by `write`."""
+
+    def __init__(
+        self, said_of: Callable[[Run, Sequence[RunFact]], Iterable[Said]], write: Callable[[list[Said]], None]
+    ) -> None:
+        self._said_of = said_of
+        self._write_all = write
+        self._waiting: list[Said] = []
         self._timer: asyncio.TimerHandle | None = None
 
     def on_facts(self, run: Run, facts: Sequence[RunFact]) -> None:
         """See `ports.Observer`."""
-        self._waiting.extend(lines_of(run, facts))
+        self._waiting.extend(self._said_of(run, facts))
         if self._timer is None and self._waiting:
             self._timer = asyncio.get_running_loop().call_later(TICK_S, self._write)
 
@@ -63,7 +76,7 @@ class PlainConsole:
         self._timer = None
         if self._waiting:
             waiting, self._waiting = self._waiting, []
-            plain_lines([_parts(line) for line in waiting])
+            self._write_all(waiting)
 
 
 class LiveConsole:

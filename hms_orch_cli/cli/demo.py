@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from hms_orch_cli.config import Config
     from hms_orch_cli.dashboard.serve import Server
     from hms_orch_cli.participant.example import ExampleParticipant, Said
-    from hms_orch_cli.ports import RunRow
+    from hms_orch_cli.ports.store import RunRow
 
 app = new_app()
 

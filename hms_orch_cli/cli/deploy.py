@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from hms_orch_cli.application.deploy import Deployment, Standing
     from hms_orch_cli.cli.remote import Remote
     from hms_orch_cli.config import Config
-    from hms_orch_cli.ports import Append, EventStore
+    from hms_orch_cli.ports.store import Append, EventStore
     from hms_orch_cli.sagafile.check import Document
 
 app = new_app()

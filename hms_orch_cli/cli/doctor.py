@@ -15,7 +15,7 @@ SIGNS = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "fail": ("✗", "red")
 
 @app.command(epilog=examples("hms-orch doctor", "hms-orch doctor -o json"))
 def doctor(form: Output = Format.TEXT) -> None:
-    """Check this installation: Python, SQLite, configuration, store, log, keys, services, clock, terminal.
+    """Check this installation: Python, SQLite, configuration, store, log, keys, services, traces, clock, terminal.
 
     Changes nothing. Exit code 1 if a check fails; a warning is no failure.
     """

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from hms_orch_cli.cli.progress import Advance
     from hms_orch_cli.event_store.chain import Anchor
     from hms_orch_cli.event_store.sqlite_reader import SqliteReader
-    from hms_orch_cli.ports import Event
+    from hms_orch_cli.ports.store import Event
 
 app = new_app()
 

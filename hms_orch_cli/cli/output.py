@@ -2,6 +2,7 @@
 
 Whatever is printed goes through `safe`, so text from outside can be passed as it is; only `styled` parts bring colour,
 and only where `coloured` says so. One call is one line, but for `text`, which keeps the line ends of our own texts.
+From `speak_json` on what goes to stderr is JSON, for programs that read the log of a service.
 """
 
 from __future__ import annotations
@@ -65,9 +66,12 @@ def as_json(value: Any) -> None:
 
 def json_line(value: Any) -> None:
     """A value as one line of JSON on stdout, in ASCII."""
-    import json
+    _write(sys.stdout, _json_line(value))
 
-    _write(sys.stdout, json.dumps(value, allow_nan=False).replace("\x7f", "\\u007f") + "\n")
+
+def json_lines(values: Sequence[Any]) -> None:
+    """Several in one write, seen at once even where stdout is a pipe."""
+    _write(sys.stdout, "".join(map(_json_line, values)), now=True)
 
 
 def lines_as_they_are(block: str) -> None:
@@ -88,19 +92,31 @@ def json_text(value: Any) -> str:
     return json.dumps(value, indent=2, allow_nan=False).replace("\x7f", "\\u007f")
 
 
+def speak_json() -> None:
+    """From now on stderr is a log for programs: a JSON object a line, with `time`, `level` and `message`."""
+    global _speaks_json
+    _speaks_json = True
+
+
+_speaks_json = False
+
+
 def note(*parts: str | Styled) -> None:
     """One line on stderr."""
-    _write(sys.stderr, _line(parts, coloured(sys.stderr)) + "\n")
+    if _speaks_json:
+        _log("info", "".join(map(_plain, parts)))
+    else:
+        _write(sys.stderr, _line(parts, coloured(sys.stderr)) + "\n")
 
 
-def warning(message: str, hint: str = "") -> None:
-    """A warning on stderr, and its hint."""
-    _said("warning", "yellow", message, hint)
+def warning(message: str, hint: str = "", *, logger: str = "", trace: str = "") -> None:
+    """A warning on stderr, and its hint. `logger` says who speaks, where lines are JSON; `trace` is a traceback."""
+    _said("warning", "yellow", message, hint, logger, trace)
 
 
-def error(message: str, hint: str = "") -> None:
-    """What went wrong on stderr, and its hint."""
-    _said("error", "red", message, hint)
+def error(message: str, hint: str = "", *, logger: str = "", trace: str = "") -> None:
+    """What went wrong on stderr, and its hint; `logger` and `trace` as for a warning."""
+    _said("error", "red", message, hint, logger, trace)
 
 
 def columns() -> int:
@@ -151,10 +167,31 @@ def console(stream: TextIO) -> Any:
     )
 
 
-def _said(word: str, style: str, message: str, hint: str) -> None:
+def _said(word: str, style: str, message: str, hint: str, logger: str, trace: str) -> None:
+    if _speaks_json:
+        _log(word, message, hint=hint, logger=logger, trace=trace)
+        return
     note(styled(f"{word}:", style), " ", message)
     if hint:
         note(styled("hint:", "cyan"), " ", hint)
+    if trace:
+        text(trace, sys.stderr)
+
+
+def _log(level: str, message: str, **more: str) -> None:
+    from time import time_ns
+
+    from hms_orch_cli.saga.moment import rfc3339
+
+    said = {"time": rfc3339(time_ns() // 1_000_000), "level": level, "message": safe(message)}
+    told = {name: "\n".join(map(safe, block.split("\n"))) for name, block in more.items() if block}
+    _write(sys.stderr, _json_line({**said, **told}))
+
+
+def _json_line(value: Any) -> str:
+    import json
+
+    return json.dumps(value, allow_nan=False).replace("\x7f", "\\u007f") + "\n"
 
 
 def _plain(part: str | Styled) -> str:

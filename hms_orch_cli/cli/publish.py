@@ -18,7 +18,7 @@ from hms_orch_cli.errors import EventRefused, Overloaded, UsageError
 if TYPE_CHECKING:
     from hms_orch_cli.application.publish import Published
     from hms_orch_cli.config import Config
-    from hms_orch_cli.ports import NewEvent
+    from hms_orch_cli.ports.store import NewEvent
 
 app = new_app()
 

@@ -81,7 +81,7 @@ def _name(found: Sequence[Difference]) -> None:
 
 def _words(difference: Difference) -> str:
     """What is stored and what the log says; of two rows only the members that differ."""
-    from hms_orch_cli.ports import RunRow
+    from hms_orch_cli.ports.store import RunRow
 
     stored, folded = difference.stored, difference.folded
     if isinstance(stored, RunRow) and isinstance(folded, RunRow):

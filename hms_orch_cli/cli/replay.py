@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from hms_orch_cli.application.replay import Rebuilt
     from hms_orch_cli.cli.progress import Advance
     from hms_orch_cli.config import Config
-    from hms_orch_cli.ports import Event
+    from hms_orch_cli.ports.store import Event
 
 app = new_app()
 

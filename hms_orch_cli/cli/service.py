@@ -9,7 +9,7 @@ import typer
 from hms_orch_cli.cli import offers, output
 from hms_orch_cli.cli.options import Format, Output
 from hms_orch_cli.cli.program import examples, new_app
-from hms_orch_cli.ports import Service
+from hms_orch_cli.ports.services import Service
 
 app = new_app("The address book: which service answers where.", noun=True)
 

@@ -154,11 +154,17 @@ def _as_text(outcome: Outcome, verbose: bool) -> None:
                 sign = output.styled("✗", "red") if result.failures else output.styled("✓", "green")
                 output.result(sign, f" {result.file}:{result.line}  ", output.styled(result.name, "bold"))
             for line in said(result):
-                output.result("    ", line)
+                output.result("    ", _coloured(line))
         if results and not verbose and not any(result.failures for result in results):
             output.result(output.styled("✓", "green"), f" {file.name}  {output.counted(len(results), 'test')}")
     if outcome.coverage is not None:
         _coverage_as_text(outcome.coverage)
+
+
+def _coloured(line: str) -> output.Styled | str:
+    """A line of a difference in the colour of its side."""
+    style = {"  - ": "red", "  + ": "green"}.get(line[:4])
+    return line if style is None else output.styled(line, style)
 
 
 def _coverage_as_text(coverage: Coverage) -> None:

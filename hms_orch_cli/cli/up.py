@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,12 +15,21 @@ if TYPE_CHECKING:
     from hms_orch_cli.dashboard.serve import Server
     from hms_orch_cli.event_store.holder import Holder
 
+
+class LogFormat(StrEnum):
+    """How the console and everything on stderr is written."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
 app = new_app()
 
 EXAMPLES = examples(
     "hms-orch up",
     "hms-orch up --port 7700",
     "hms-orch up --until-idle        # run what there is to run, then end",
+    "hms-orch up --log-format json   # a JSON object a line, for programs",
 )
 
 
@@ -34,17 +44,32 @@ def up(
     until_idle: Annotated[
         bool, typer.Option("--until-idle", help="End when nothing moves without a person, an event or a callback.")
     ] = False,
+    log_format: Annotated[
+        LogFormat | None, typer.Option("--log-format", help="How progress is written; as [log] format says, else text.")
+    ] = None,
 ) -> None:
     """Run sagas: start the dispatcher, the dashboard and the API."""
     from dataclasses import replace
 
+    from hms_orch_cli.cli.log_records import print_log_records
+    from hms_orch_cli.cli.output import speak_json
     from hms_orch_cli.config import load
     from hms_orch_cli.dashboard.access import refuse_to_listen
     from hms_orch_cli.dashboard.serve import bind
     from hms_orch_cli.wiring import hold_store
 
+    if log_format is LogFormat.JSON:
+        speak_json()  # before anything can go wrong
     config = load()
-    config = replace(config, host=config.host if host is None else host, port=config.port if port is None else port)
+    config = replace(
+        config,
+        host=config.host if host is None else host,
+        port=config.port if port is None else port,
+        log_format=log_format or config.log_format,
+    )
+    if config.log_format == LogFormat.JSON:
+        speak_json()
+    print_log_records()
     refuse_to_listen(config.host, (*config.tokens, *config.named_tokens))
     with hold_store(config) as holder:
         server = bind(config.host, config.port)
@@ -89,7 +114,7 @@ async def _work(config: Config, holder: Holder, server: Server, until_idle: bool
     store = open_store(config)
     console: Console | None = None
     try:
-        console = open_console()
+        console = open_console(as_json=config.log_format == LogFormat.JSON)
         public_url = config.public_url or server.shown_url
         works = assemble(config, store, [console], public_url)
         orchestrator = works.orchestrator
@@ -121,6 +146,8 @@ async def _work(config: Config, holder: Holder, server: Server, until_idle: bool
         await orchestrator.stop()
         await server.stop()
         await works.journal.close()
+        if works.traces is not None:
+            await works.traces.stop()
         waiting.cancel()
         if ended:
             waiting.result()  # raises what stopped the orchestrator

@@ -122,11 +122,16 @@ def files(paths: Sequence[str], problem: Problem | None = None, *, tests: bool =
 
 
 def read(name: str) -> bytes:
-    """A file by the name that findings have for it. Raises NotFound, SagaFileError."""
+    """A file by the name that findings have for it, which another file may have put there: what would not end, such as
+    a pipe, is refused. Raises NotFound, SagaFileError."""
     from hms_orch_cli.config.environment import working_folder
+    from hms_orch_cli.errors import SagaFileError
     from hms_orch_cli.sagafile.paths import SagaPath
 
-    return SagaPath(working_folder() / name, name).read()
+    path = working_folder() / name
+    if path.exists() and not path.is_file():
+        raise SagaFileError(f"{name} is no file")
+    return SagaPath(path, name).read()
 
 
 def _stdin() -> bytes:

@@ -15,6 +15,8 @@
     limits.backlog              HMS_LIMITS_BACKLOG            100000 events that wait for their runs
     hitl.webhook                HMS_HITL_WEBHOOK              none
     secrets.folder              HMS_SECRETS_FOLDER            none
+    log.format                  HMS_LOG_FORMAT                text
+    traces.url                  HMS_TRACES_URL                none
     services.NAME               HMS_SERVICES (a JSON object, laid over the file's table by name), then
                                 HMS_SERVICES_<NAME> (NAME in capitals, all but letters and digits as _)
     tokens.NAME                 HMS_TOKENS (a JSON object, laid over the file's table by name)
@@ -38,7 +40,7 @@ from hms_orch_cli.config.services import http_url, services_from
 from hms_orch_cli.config.settings import SETTINGS, check_names, sqlite_file, value_of
 from hms_orch_cli.config.tokens import Token, tokens_from
 from hms_orch_cli.config.written import FILE_NAME, Written, find, read
-from hms_orch_cli.ports import Service
+from hms_orch_cli.ports.services import Service
 
 __all__ = ["FILE_NAME", "Config", "load"]
 
@@ -67,6 +69,8 @@ class Config:
     backlog: int
     hitl_webhook: str | None
     secrets_folder: Path | None
+    log_format: str
+    traces_url: str | None
     url: str | None
     token: str | None = field(repr=False)
     environ: Mapping[str, str] = field(repr=False, compare=False)
@@ -130,6 +134,8 @@ def load(start: Path | None = None, environ: Mapping[str, str] | None = None) ->
         backlog=value("limits.backlog"),
         hitl_webhook=value("hitl.webhook"),
         secrets_folder=base("secrets.folder") / secrets if secrets else None,
+        log_format=value("log.format"),
+        traces_url=_bare(value("traces.url")),
         url=http_url(client_url, "HMS_URL").geturl().rstrip("/") if client_url else None,
         token=environ.get("HMS_TOKEN") or None,
         environ=environ,

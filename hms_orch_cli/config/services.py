@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 from hms_orch_cli.config.words import CONTROL, json_object, kind, nearest
 from hms_orch_cli.config.written import Written
 from hms_orch_cli.errors import ConfigError
-from hms_orch_cli.ports import Service
+from hms_orch_cli.ports.services import Service
 
 _EXAMPLE = {"payment-svc": "http://…"}
 

@@ -14,7 +14,8 @@ from hms_orch_cli.errors import ConfigError
 
 
 class Setting(NamedTuple):
-    """One key of the file. `low` and `high` bound a number; `url` asks for an http or https address."""
+    """One key of the file. `low` and `high` bound a number; `url` asks for an http or https address; `choices` are the
+    only texts that mean something."""
 
     key: str
     kind: type
@@ -22,6 +23,7 @@ class Setting(NamedTuple):
     low: int = 0
     high: int = 0
     url: bool = False
+    choices: tuple[str, ...] = ()
 
     @property
     def twin(self) -> str:
@@ -46,6 +48,8 @@ SETTINGS = {
         Setting("limits.backlog", int, 100_000, 1, 1 << 30),
         Setting("hitl.webhook", str, None, url=True),
         Setting("secrets.folder", str, None),
+        Setting("log.format", str, "text", choices=("text", "json")),
+        Setting("traces.url", str, None, url=True),
     )
 }
 OR_DEFAULT = "write another value, or leave it out for the default"
@@ -92,6 +96,8 @@ def _checked(setting: Setting, value: Any, where: str) -> Any:
             raise ConfigError(f"{where} must be a list of texts, with {kind(text)} in it", OR_DEFAULT)
         if not text or CONTROL.search(text):
             raise ConfigError(f"{where} is empty or holds a control character", OR_DEFAULT)
+    if setting.choices and value not in setting.choices:
+        raise ConfigError(f"{where} is {value[:80]!a}", nearest(value, setting.choices))
     if setting.url:
         http_url(value, where)
     return tuple(value) if setting.kind is list else value

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from hashlib import sha256
 from typing import Any, Final, Literal, NamedTuple, get_args
 
 from hms_orch_cli.config.words import json_object, kind, nearest
@@ -40,6 +39,8 @@ class Token(NamedTuple):
 
 def hash_of(secret: str) -> str:
     """A token as it is kept."""
+    from hashlib import sha256
+
     return "sha256:" + sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 

@@ -15,12 +15,12 @@ from starlette.routing import Route
 from hms_orch_cli.application.office import Office
 from hms_orch_cli.config.tokens import Token
 from hms_orch_cli.dashboard import (
+    activity,
     callbacks,
     definitions,
     incoming_events,
     operations,
     outgoing_events,
-    page,
     questions,
     runs,
     steering,
@@ -29,6 +29,8 @@ from hms_orch_cli.dashboard.access import Access
 from hms_orch_cli.dashboard.callers import Register, caller_of, right_of
 from hms_orch_cli.dashboard.headers import SafeHeaders
 from hms_orch_cli.dashboard.login import Login, who
+from hms_orch_cli.dashboard.pages import PAGES
+from hms_orch_cli.dashboard.pages.live import live as live_stream
 from hms_orch_cli.dashboard.problems import Bugs, on_error, on_http_error
 from hms_orch_cli.dashboard.reach import need_reach
 from hms_orch_cli.dashboard.reading import Intake
@@ -77,7 +79,7 @@ def create_app(
         return operations.openapi(needs_token=not register.is_empty)
 
     async def live(office: Office, request: Request) -> Response:
-        return await page.live(office, streams, request)
+        return await live_stream(office, streams, request)
 
     app = Starlette(
         routes=[
@@ -92,14 +94,18 @@ def create_app(
             route("/v1/sagas/{id}/steps/{name}/compensated", POST=steering.compensated),
             route("/v1/sagas/{id}/explain", GET=steering.explain),
             route("/v1/sagas/{id}/plan", GET=steering.plan),
+            route("/v1/sagas/{id}/requests", GET=steering.requests),
             route("/v1/hitl", GET=questions.list_items),
             route("/v1/hitl/{id}", GET=questions.one_item, POST=questions.decide),
             route("/v1/locks", GET=questions.list_locks),
             route("/v1/locks/release", POST=questions.release),
             route("/v1/definitions", GET=definitions.list_definitions, POST=definitions.deploy),
             route("/v1/definitions/{id}", GET=definitions.one_definition, DELETE=definitions.undeploy),
+            route("/v1/definitions/{id}/revisions", GET=definitions.revisions),
             route("/v1/definitions/{id}/pause", POST=definitions.pause),
             route("/v1/definitions/{id}/resume", POST=definitions.resume),
+            route("/v1/activity", GET=activity.show),
+            route("/v1/services", GET=activity.services),
             route("/v1/callbacks/{token}", POST=callbacks.take),
             route("/v1/me", GET=who),
             route("/login", GET=login.show, POST=login.take),
@@ -109,10 +115,8 @@ def create_app(
             route("/metrics", GET=operations.metrics),
             route("/.well-known/jwks.json", GET=operations.jwks),
             route("/openapi.json", GET=describe),
-            route("/", GET=page.run_list),
-            route("/runs/{id}", GET=page.one_run),
             route("/live", GET=live),
-            route("/static/{name}", GET=page.static),
+            *(route(path, GET=handler) for path, handler in PAGES.items()),
         ],
         middleware=[
             Middleware(SafeHeaders),

@@ -6,6 +6,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final, NamedTuple
 
+TYPES: Final = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
+
 
 class Asset(NamedTuple):
     """A file that is served as it is."""
@@ -14,22 +16,23 @@ class Asset(NamedTuple):
     media_type: str
 
 
-def _read(name: str) -> bytes:
-    return (Path(__file__).parent / "static" / name).read_bytes()
+def _read(name: str) -> Asset:
+    path = Path(__file__).parent / "static" / name
+    return Asset(path.read_bytes(), TYPES[path.suffix])
 
 
-ASSETS: Final = {
-    "page.css": Asset(_read("page.css"), "text/css; charset=utf-8"),
-    "live.js": Asset(_read("live.js"), "text/javascript; charset=utf-8"),
-    "icon.svg": Asset(_read("icon.svg"), "image/svg+xml"),
-}
+SHEETS: Final = ("page.css", "parts.css", "drawings.css")
+PROGRAMS: Final = ("live.js", "time.js", "act.js", "keys.js", "drawing.js")
+ASSETS: Final = {name: _read(name) for name in (*SHEETS, *PROGRAMS, "icon.svg")}
 
 
 def _address(name: str) -> str:
     return f"/static/{name}?v={sha256(ASSETS[name].content).hexdigest()[:12]}"
 
 
-STYLE: Final = _address("page.css")
-SCRIPT: Final = _address("live.js")
+STYLES: Final = tuple(map(_address, SHEETS))
+SCRIPTS: Final = tuple(map(_address, PROGRAMS))
+"""None of them imports another, so that each is known by what is in it."""
+
 ICON: Final = _address("icon.svg")
-"""The address changes with the content, so that a browser may keep it for ever."""
+"""An address changes with the content, so that a browser may keep it for ever."""

@@ -37,6 +37,11 @@ async def one_definition(office: Office, request: Request) -> Response:
     return Json(office.definition(request.path_params["id"], request.query_params.get("revision")))
 
 
+async def revisions(office: Office, request: Request) -> Response:
+    """What was ever deployed of one, the newest first."""
+    return Json({"revisions": office.revisions(request.path_params["id"])})
+
+
 async def deploy(office: Office, request: Request) -> Response:
     """Validates a definition and records it; the same content again changes nothing. 201 if the id was not deployed."""
     if (media := media_of(request)) not in MEDIA:

@@ -16,7 +16,7 @@ from hms_orch_cli.dashboard.problems import problem_of
 from hms_orch_cli.dashboard.reading import Json, body_of, json_of, media_of
 from hms_orch_cli.dashboard.refusals import BadRequest, NotPermitted, TooLarge, UnknownMedia
 from hms_orch_cli.errors import EventConflict, EventRefused, HmsError
-from hms_orch_cli.ports import NewEvent
+from hms_orch_cli.ports.store import NewEvent
 
 STRUCTURED: Final = "application/cloudevents+json"
 BATCH: Final = "application/cloudevents-batch+json"

@@ -10,8 +10,8 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from hms_orch_cli.application.office import Office
 from hms_orch_cli.config.tokens import hash_of
-from hms_orch_cli.dashboard.assets import ICON, STYLE
 from hms_orch_cli.dashboard.callers import Register, caller_of
+from hms_orch_cli.dashboard.frame import BRAND, head
 from hms_orch_cli.dashboard.html import text
 from hms_orch_cli.dashboard.reading import Json, body_of, media_of
 from hms_orch_cli.dashboard.refusals import BadRequest, UnknownMedia
@@ -71,28 +71,20 @@ def local_path(told: str) -> str:
 
 
 def _page(after: str, objection: str) -> str:
-    said = f'<p class="reason" role="alert">{text(objection)}</p>' if objection else ""
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>Log in · hms-orch</title>
-<link rel="icon" href="{ICON}">
-<link rel="stylesheet" href="{STYLE}">
-</head>
-<body class="login">
-<header><span class="brand">hms-orch</span></header>
-<main>
+    said = f'<p class="wrong" role="alert">{text(objection)}</p>' if objection else ""
+    return f"""{head("Log in")}
+<body>
+<main class="card login">
+<p>{BRAND}</p>
 <h1>Log in</h1>
+<p class="hint">Where others can reach it, hms-orch asks for a token. Whoever runs this server makes one with
+<code>hms-orch token add NAME --role viewer</code>.</p>
 {said}<form method="post" action="/login">
 <input type="hidden" name="next" value="{text(after, 2_000)}">
-<p><label for="token">Token</label></p>
-<p><input id="token" name="token" type="password" autocomplete="current-password" required autofocus></p>
-<p><button>Log in</button></p>
+<div class="field"><label for="token">Token</label>
+<input id="token" name="token" type="password" autocomplete="current-password" required autofocus></div>
+<p><button class="button main">Log in</button></p>
 </form>
-<p class="note">Whoever runs this server makes one with <code>hms-orch token add NAME --role viewer</code>.</p>
 </main>
 </body>
 </html>

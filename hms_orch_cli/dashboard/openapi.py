@@ -20,6 +20,7 @@ from hms_orch_cli.dashboard.openapi_schemas import (
     record,
     ref,
 )
+from hms_orch_cli.dashboard.openapi_views import VIEW_PATHS, VIEW_SCHEMAS
 from hms_orch_cli.views.states import STATES
 
 
@@ -40,7 +41,7 @@ def document(*, needs_token: bool = False) -> dict[str, Any]:
             "securitySchemes": {
                 "token": {"type": "http", "scheme": "bearer", "description": "needed where [server] tokens are set"}
             },
-            "schemas": SCHEMAS,
+            "schemas": {**SCHEMAS, **VIEW_SCHEMAS},
             "responses": {
                 "Problem": {
                     "description": "what is wrong, and what to do about it",
@@ -83,6 +84,7 @@ def _paths() -> dict[str, Any]:
                 query={
                     "saga": TEXT,
                     "state": {"type": "array", "items": {"enum": list(STATES)}},
+                    "text": {**TEXT, "description": "an id, a name or the reason holds it"},
                     "event": {**POSITION, "minimum": 1, "description": "position of the triggering event"},
                     "before": {**TEXT, "description": "the last id of the page before"},
                     "limit": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100},
@@ -92,6 +94,7 @@ def _paths() -> dict[str, Any]:
         "/v1/sagas/{id}": {"get": _operation("One run with its timeline", {200: ref("Timeline")}, path="id")},
         **_steering(),
         **_questions(),
+        **VIEW_PATHS,
         "/v1/definitions": {
             "get": _operation(
                 "Definitions that hold", {200: record(definitions={"type": "array", "items": ref("Definition")})}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
+import asyncio
+from functools import partial
+from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -14,21 +16,26 @@ from hms_orch_cli.dashboard.reading import Json, choices, number
 from hms_orch_cli.views.states import STATES
 
 LIMIT: Final = 1_000
+TEXT: Final = 200
+"""Characters of a text that is looked for."""
 
 
 async def list_runs(office: Office, request: Request) -> Response:
-    """The runs, newest first; of a saga, of states, of the event at a position, older than the run `before`.
+    """The runs, newest first; of a saga, of states, with a text, of the event at a position, older than `before`.
     `dispatched` says of that event whether it has met the definitions, so that its runs are all there."""
     event = number(request, "event", 0, 1, (1 << 63) - 1) or None
     # Asked first: what has met the definitions by now has its runs in the answer.
     dispatched = {} if event is None else {"dispatched": office.is_dispatched(event)}
-    rows = office.runs(
-        saga=request.query_params.get("saga") or None,
-        states=choices(request, "state", STATES),
-        event_seq=event,
-        before=request.query_params.get("before") or None,
-        limit=number(request, "limit", 100, 1, LIMIT),
-    )
+    wanted: dict[str, Any] = {
+        "saga": request.query_params.get("saga") or None,
+        "states": choices(request, "state", STATES),
+        "event_seq": event,
+        "text": request.query_params.get("text", "")[:TEXT],
+        "before": request.query_params.get("before") or None,
+        "limit": number(request, "limit", 100, 1, LIMIT),
+    }
+    # A search may look at every run: nobody waits for it but who asked.
+    rows = await asyncio.to_thread(partial(office.runs, **wanted)) if wanted["text"] else office.runs(**wanted)
     return Json({"sagas": [run_json(row) for row in rows], **dispatched})
 
 

@@ -56,6 +56,11 @@ async def explain(office: Office, request: Request) -> Response:
     return Json(office.explain(request.path_params["id"]))
 
 
+async def requests(office: Office, request: Request) -> Response:
+    """What was sent for a run, and what was kept of the answers."""
+    return Json({"requests": office.exchanges(request.path_params["id"])})
+
+
 async def plan(office: Office, request: Request) -> Response:
     """The calls that an undo would make: of a cancel now, or of the step `failAt` being refused."""
     fail_at = request.query_params.get("failAt") or None

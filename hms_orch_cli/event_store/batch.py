@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from hms_orch_cli.errors import EventRefused, VersionConflict
 from hms_orch_cli.event_store.chain import Anchor, link
-from hms_orch_cli.ports import Append, Having, Together
+from hms_orch_cli.ports.store import Append, Having, Together
 
 FOLDED_TO: Final = "folded_to"
 """The mark under which a store keeps the position that its derived tables are folded to."""

@@ -17,7 +17,7 @@ from hashlib import sha256
 from typing import Final, NamedTuple
 
 from hms_orch_cli.errors import LogTampered, UsageError
-from hms_orch_cli.ports import Event
+from hms_orch_cli.ports.store import Event
 
 HASH_BYTES: Final = 32
 GENESIS: Final = bytes(HASH_BYTES)

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from bisect import bisect_left
 from collections.abc import Awaitable, Callable, Sequence
 from queue import SimpleQueue
 from time import perf_counter
@@ -23,7 +22,8 @@ from typing import Final, NamedTuple
 from hms_orch_cli.errors import StoreError, StoreFull, StoreHeld
 from hms_orch_cli.event_store.batch import appends_of
 from hms_orch_cli.event_store.inline import merged
-from hms_orch_cli.ports import Append, Derived, EventStore, NewEvent, Together
+from hms_orch_cli.ports.store import Append, Derived, EventStore, NewEvent, Together
+from hms_orch_cli.views.histogram import Histogram
 
 BATCH: Final = 512
 """Weight of one commit at most, but for its last member: it bounds how long the first of them waits."""
@@ -40,6 +40,9 @@ BEGUN: Final = 4_096
 WEIGHED_BYTES: Final = 4_096
 """An append weighs 1; together with others it weighs 1 more for so many characters of its data, so that what waits is
 bounded in bytes as well."""
+
+COMMIT_S: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
+"""Bounds of the histogram of commits, in seconds."""
 
 COMPANY_S: Final = 0.02
 """For so long after several came at once, nothing from outside is committed on the loop's thread."""
@@ -67,21 +70,6 @@ class _Ticket(NamedTuple):
     weight: int = 1
 
 
-class Seconds:
-    """How long commits take: a histogram of this process. `buckets` counts those up to each bound, then the rest."""
-
-    BOUNDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
-
-    def __init__(self) -> None:
-        self.buckets = [0] * (len(self.BOUNDS) + 1)
-        self.sum = 0.0
-
-    def observe(self, seconds: float) -> None:
-        """Counts one commit."""
-        self.buckets[bisect_left(self.BOUNDS, seconds)] += 1
-        self.sum += seconds
-
-
 class GroupCommit:
     """Journal over a store, for the running event loop; every method is to be called on that loop's thread.
 
@@ -101,7 +89,7 @@ class GroupCommit:
         self.inline = inline
         self.on_failure = on_failure
         self.commits = 0
-        self.seconds = Seconds()
+        self.seconds = Histogram(COMMIT_S)
         self._store = store
         self._loop = asyncio.get_running_loop()
         self._limit = waiting_limit

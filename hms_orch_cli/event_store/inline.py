@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Generator, Mapping, Sequence
 
-from hms_orch_cli.ports import Append, Derived, EventStore, NewEvent, RunRow, Together
+from hms_orch_cli.ports.store import Append, Derived, EventStore, NewEvent, RunRow, Together
 
 
 class Settled:

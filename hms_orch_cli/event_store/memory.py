@@ -13,7 +13,7 @@ from operator import attrgetter
 
 from hms_orch_cli.event_store.batch import FOLDED_TO, HAVING, OF_RUNS, appends_of, lay
 from hms_orch_cli.event_store.chain import START
-from hms_orch_cli.ports import Append, Derived, Event, Having, RunRow, Together
+from hms_orch_cli.ports.store import Append, Derived, Event, Having, RunRow, Together
 
 
 class MemoryStore:
@@ -102,6 +102,7 @@ class MemoryStore:
         having: Having | None = None,
         parked: bool | None = None,
         due_to: int | None = None,
+        text: str = "",
         before: str | None = None,
         limit: int = 100,
     ) -> list[RunRow]:
@@ -117,6 +118,7 @@ class MemoryStore:
             and (parked is None or row.parked == parked)
             and (due_to is None or (row.due_at is not None and row.due_at <= due_to))
             and (before is None or row.saga_id < before)
+            and (not text or row.mentions(text))
         )
         return list(islice(fitting, limit))
 

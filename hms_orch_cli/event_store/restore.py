@@ -13,7 +13,7 @@ from hms_orch_cli.event_store.chain import Anchor
 from hms_orch_cli.event_store.files import make_folder, sync, unwritable
 from hms_orch_cli.event_store.sqlite import SqliteStore
 from hms_orch_cli.event_store.sqlite_reader import SqliteReader
-from hms_orch_cli.ports import Append, Derived, Event, NewEvent
+from hms_orch_cli.ports.store import Append, Derived, Event, NewEvent
 
 BATCH: Final = 128
 """Events in a commit: with the largest ones, what waits in memory stays bounded."""

@@ -27,7 +27,7 @@ from hms_orch_cli.event_store.batch import FOLDED_TO, Row, appends_of, lay
 from hms_orch_cli.event_store.chain import START, Anchor
 from hms_orch_cli.event_store.files import make_file, make_folder, refuse_network
 from hms_orch_cli.event_store.sqlite_reader import BUSY_MS, SqliteReader, has_derived, refuse_scrap, version_of
-from hms_orch_cli.ports import Append, Derived, RunRow, Together
+from hms_orch_cli.ports.store import Append, Derived, RunRow, Together
 
 CHECKPOINT_PAGES: Final = 2_000
 """Pages in the WAL file (4 KiB each) from which on they are folded back into the main file."""

@@ -16,7 +16,7 @@ from hms_orch_cli.event_store import sqlite_errors as errors
 from hms_orch_cli.event_store import sqlite_schema as schema
 from hms_orch_cli.event_store.batch import FOLDED_TO, OF_RUNS
 from hms_orch_cli.event_store.chain import START, Anchor
-from hms_orch_cli.ports import Content, Event, Having, RunRow
+from hms_orch_cli.ports.store import Content, Event, Having, RunRow
 
 BUSY_MS: Final = 10_000
 """How long to wait for another process's lock."""
@@ -174,6 +174,7 @@ class SqliteReader:
         having: Having | None = None,
         parked: bool | None = None,
         due_to: int | None = None,
+        text: str = "",
         before: str | None = None,
         limit: int = 100,
     ) -> list[RunRow]:
@@ -195,6 +196,9 @@ class SqliteReader:
         if before is not None:
             conditions.append("saga_id < ?")
             bindings.append(before)
+        if text:
+            conditions.append(schema.MENTIONS)
+            bindings.append(text)
         sql = schema.select_runs(conditions, schema.RunFilter(unfinished, having, parked, due_to is not None))
         return list(map(_run, self._rows(sql, (*bindings, limit))))
 

@@ -20,7 +20,7 @@ from functools import cache
 from typing import Final, NamedTuple
 
 from hms_orch_cli.event_store.batch import HAVING
-from hms_orch_cli.ports import Event, Having, RunRow
+from hms_orch_cli.ports.store import Event, Having, RunRow
 
 APPLICATION_ID: Final = 0x686D736F
 """`hmso` in the file's header."""
@@ -172,6 +172,12 @@ def put_runs(rows: int) -> str:
 def _insert(into: str, columns: int, rows: int) -> str:
     one = f"({', '.join('?' * columns)})"
     return f"{into} VALUES {', '.join([one] * rows)}"
+
+
+MENTIONS: Final = (
+    "instr(lower(concat_ws(char(10), saga_id, saga, event_id, event_source, event_type, reason)), lower(?))"
+)
+"""As `ports.RunRow.mentions`: SQLite's own lower() knows A to Z alone."""
 
 
 class RunFilter(NamedTuple):

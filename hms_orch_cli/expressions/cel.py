@@ -8,7 +8,6 @@ limits; an activation keeps what it converted, so one is made for each evaluatio
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from hms_orch_cli.errors import ExpressionError
@@ -17,7 +16,7 @@ from hms_orch_cli.expressions.messages import compile_error, runtime_error
 from hms_orch_cli.expressions.reads import reads
 from hms_orch_cli.expressions.template import CelTemplate, split
 from hms_orch_cli.expressions.values import frame, to_json
-from hms_orch_cli.ports import CelType, Inserted, Read
+from hms_orch_cli.ports.expressions import CelType, Inserted, Read
 
 if TYPE_CHECKING:
     from cel_expr_python import cel
@@ -40,18 +39,23 @@ _MAPS = ("event", "context", "saga", "secret")
 class CelExpression:
     """A compiled expression; `needs` is what its evaluation has to be given."""
 
+    __slots__ = ("_boolean", "_env", "_names", "_needs", "_program", "_text", "secrets")
+
     def __init__(self, program: cel.Expression, env: cel.Env, text: str, names: frozenset[str], boolean: bool) -> None:
         self._program = program
         self._env = env
         self._text = text
         self._names = names
         self._boolean = boolean
+        self._needs: Mapping[str, Members] | None = None
         self.secrets = secret_names(text) if "secret" in names and "secret" in text else frozenset[str]()
 
-    @cached_property
+    @property
     def needs(self) -> Mapping[str, Members]:
         """Worked out when it is asked for, since a check alone never does."""
-        return uses(self._text, self._names)
+        if self._needs is None:
+            self._needs = uses(self._text, self._names)
+        return self._needs
 
     def evaluate(self, names: Mapping[str, Any]) -> Any:
         """The value as plain JSON values. Raises ExpressionError."""

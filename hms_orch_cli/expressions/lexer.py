@@ -26,6 +26,9 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL | re.ASCII,
 )
 
+_PLAIN = re.compile(r"[^{}\"'/]*\}")
+"""CEL up to its end, without a string, a comment or a brace, in which another `}` could stand."""
+
 Members = frozenset[str] | None
 """The members of a name that a text selects (`data.a`, `data["b"]`); None if it uses the name as a whole."""
 
@@ -48,6 +51,9 @@ def tokens(text: str, start: int = 0, end: int | None = None) -> Iterator[Token]
 
 def closing_brace(text: str, start: int, end: int) -> int | None:
     """Where the `}` stands that closes a `${` whose CEL part begins at `start`; None if there is none before `end`."""
+    plain = _PLAIN.match(text, start, end)
+    if plain is not None:
+        return plain.end() - 1
     depth = 0
     for token in tokens(text, start, end):
         if token.text == "{":

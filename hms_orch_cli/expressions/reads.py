@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from hms_orch_cli.expressions.lexer import Token, is_selected, plain_literal, tokens
-from hms_orch_cli.ports import Read
+from hms_orch_cli.ports.expressions import Read
 
 ROOTS = frozenset(("data", "event", "context", "response", "saga", "secret"))
 """The names that an expression may be given."""

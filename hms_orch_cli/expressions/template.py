@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from hms_orch_cli.errors import ExpressionError
 from hms_orch_cli.expressions.lexer import Members, closing_brace
 from hms_orch_cli.expressions.values import to_text
-from hms_orch_cli.ports import Inserted
+from hms_orch_cli.ports.expressions import Inserted
 
 
 class Part(Protocol):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from hms_orch_cli.expressions.messages import OVERLOAD
 from hms_orch_cli.expressions.reads import reads
-from hms_orch_cli.ports import CelType
+from hms_orch_cli.ports.expressions import CelType
 
 if TYPE_CHECKING:
     from cel_expr_python import cel

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from heapq import heapify, heappop, heappush
 
-from hms_orch_cli.ports import Clock
+from hms_orch_cli.ports.clock import Clock
 
 PASSED_OVER = 1_024
 """Entries of alarms that were cleared, beyond as many as there are alarms, that may stand in the heap."""

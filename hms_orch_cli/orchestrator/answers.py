@@ -10,7 +10,7 @@ import orjson
 from hms_orch_cli.errors import ExpressionError
 from hms_orch_cli.orchestrator.compiled import CompiledStep
 from hms_orch_cli.orchestrator.requests import names_of
-from hms_orch_cli.ports import Event
+from hms_orch_cli.ports.store import Event
 from hms_orch_cli.saga.attention import REASON_LIMIT
 from hms_orch_cli.saga.inputs import Answered, Checked
 from hms_orch_cli.saga.outcome import Answer, Op, Verdict

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 if TYPE_CHECKING:
-    from hms_orch_cli.ports import Event, NewEvent
+    from hms_orch_cli.ports.store import Event, NewEvent
 
 
 def attributes_of(event: Event | NewEvent) -> dict[str, Any]:

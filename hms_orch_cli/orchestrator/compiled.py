@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from hms_orch_cli.ports import Expression, Expressions, Template
+from hms_orch_cli.ports.expressions import Expression, Expressions, Template
 from hms_orch_cli.saga.definition import Call, Request, Saga, Step
 
 _FILTER_NAMES = ("data", "event", "saga")

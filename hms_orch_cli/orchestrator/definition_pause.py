@@ -7,9 +7,10 @@ from typing import Any
 import orjson
 
 from hms_orch_cli.errors import NotAllowed, NotFound
-from hms_orch_cli.ports import Append, LogReader, NewEvent
-from hms_orch_cli.saga.event_types import HELD_BACK, LET_GO, SOURCE, UNDEPLOYED
+from hms_orch_cli.ports.store import Append, LogReader, NewEvent
+from hms_orch_cli.saga.event_types import HELD_BACK, LET_GO, UNDEPLOYED
 from hms_orch_cli.saga.moment import rfc3339
+from hms_orch_cli.saga.reserved import SOURCE
 
 
 def paused_behind(store: LogReader, saga: str) -> int | None:

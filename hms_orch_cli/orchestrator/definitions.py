@@ -10,9 +10,11 @@ import orjson
 
 from hms_orch_cli.errors import NotFound
 from hms_orch_cli.orchestrator.compiled import CompiledSaga, compile_saga
-from hms_orch_cli.ports import Event, Expressions, LogReader
+from hms_orch_cli.ports.expressions import Expressions
+from hms_orch_cli.ports.store import Event, LogReader
 from hms_orch_cli.saga.definition import Saga, saga_from
-from hms_orch_cli.saga.event_types import DEPLOYED, HELD_BACK, RESERVED, UNDEPLOYED
+from hms_orch_cli.saga.event_types import DEPLOYED, HELD_BACK, UNDEPLOYED
+from hms_orch_cli.saga.reserved import RESERVED
 
 
 class Pause(NamedTuple):

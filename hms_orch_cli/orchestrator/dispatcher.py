@@ -18,12 +18,14 @@ from hms_orch_cli.orchestrator.projection import Projection
 from hms_orch_cli.orchestrator.requests import start_names
 from hms_orch_cli.orchestrator.runner import Runner
 from hms_orch_cli.orchestrator.waits import Waits
-from hms_orch_cli.ports import Clock, Event, LogReader
-from hms_orch_cli.saga.event_types import SOURCE, TYPES
+from hms_orch_cli.ports.clock import Clock
+from hms_orch_cli.ports.store import Event, LogReader
+from hms_orch_cli.saga.event_types import TYPES
 from hms_orch_cli.saga.events import EventRef, FilterFailed, Skipped
 from hms_orch_cli.saga.identity import run_id
 from hms_orch_cli.saga.inputs import Trigger
 from hms_orch_cli.saga.machine import begin
+from hms_orch_cli.saga.reserved import SOURCE
 
 MOST_DEPTH = 10
 """A chain of sagas longer than this is taken for a loop."""

@@ -15,7 +15,8 @@ from hms_orch_cli.orchestrator.gate import Gate
 from hms_orch_cli.orchestrator.live_run import LiveRun
 from hms_orch_cli.orchestrator.polling import Pace, first_pause_ms
 from hms_orch_cli.orchestrator.requests import RequestWriter
-from hms_orch_cli.ports import CallRequest, Clock, Participants
+from hms_orch_cli.ports.clock import Clock
+from hms_orch_cli.ports.participants import CallRequest, Participants
 from hms_orch_cli.saga.commands import Check, Poll, Send
 from hms_orch_cli.saga.inputs import Answered, Checked, Input
 from hms_orch_cli.saga.outcome import Answer, Verdict, classify, classify_check, classify_poll

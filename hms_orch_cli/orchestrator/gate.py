@@ -13,7 +13,7 @@ class Gate:
 
     def __init__(self, total: int, per_service: int) -> None:
         self.on_room: Callable[[], None] = _nobody_asks
-        self._total = total
+        self.total = total
         self._per_service = per_service
         self._taken = 0
         self._by_service: dict[str, int] = {}
@@ -24,7 +24,12 @@ class Gate:
     def has_room(self) -> bool:
         """Whether new work should be let in: a place is free, and the lines (one slow participant makes one) are not
         long themselves."""
-        return self._taken < self._total and sum(map(len, self._lines.values())) < self._total
+        return self._taken < self.total and self.in_line < self.total
+
+    @property
+    def in_line(self) -> int:
+        """Calls that wait for a place."""
+        return sum(map(len, self._lines.values()))
 
     @property
     def taken(self) -> int:
@@ -66,7 +71,7 @@ class Gate:
             admit()
 
     def _fits(self, service: str) -> bool:
-        return self._taken < self._total and self._by_service.get(service, 0) < self._per_service
+        return self._taken < self.total and self._by_service.get(service, 0) < self._per_service
 
 
 def _nobody_asks() -> None:

@@ -9,7 +9,7 @@ import orjson
 from hms_orch_cli.errors import NotFound
 from hms_orch_cli.orchestrator.definitions import Definitions
 from hms_orch_cli.orchestrator.live_run import LiveRun
-from hms_orch_cli.ports import Event, LogReader
+from hms_orch_cli.ports.store import Event, LogReader
 from hms_orch_cli.saga.encoding import from_data
 from hms_orch_cli.saga.event_types import RUN_FACTS
 from hms_orch_cli.saga.events import RunFact

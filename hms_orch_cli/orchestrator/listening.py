@@ -9,9 +9,9 @@ from hms_orch_cli.orchestrator.answers import mapped
 from hms_orch_cli.orchestrator.cloud_event import attributes_of
 from hms_orch_cli.orchestrator.live_run import LiveRun
 from hms_orch_cli.orchestrator.requests import data_of, names_of
-from hms_orch_cli.ports import Event, LogReader
-from hms_orch_cli.saga.event_types import is_reserved
+from hms_orch_cli.ports.store import Event, LogReader
 from hms_orch_cli.saga.inputs import Heard, Mismatched
+from hms_orch_cli.saga.reserved import is_reserved
 from hms_orch_cli.saga.state import Phase, Run
 from hms_orch_cli.saga.waiting import has_heard
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hms_orch_cli.orchestrator.compiled import CompiledSaga
-from hms_orch_cli.ports import CallRequest, Event
+from hms_orch_cli.ports.participants import CallRequest
+from hms_orch_cli.ports.store import Event
 from hms_orch_cli.saga.outcome import Op
 from hms_orch_cli.saga.state import Progress, Run
 

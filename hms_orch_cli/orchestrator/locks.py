@@ -15,7 +15,7 @@ import rfc8785
 from hms_orch_cli.errors import ExpressionError
 from hms_orch_cli.orchestrator.compiled import CompiledSaga
 from hms_orch_cli.orchestrator.requests import start_names
-from hms_orch_cli.ports import Event
+from hms_orch_cli.ports.store import Event
 
 KEY_LIMIT: Final = 1_024
 """Bytes of a key as canonical JSON."""
@@ -60,6 +60,10 @@ class Locks:
     def in_line(self) -> int:
         """Runs that stand in line."""
         return len(self._keys) - len(self._holders)
+
+    def first_in_line(self) -> str | None:
+        """Of the runs that stand in line, for whatever lock, the one whose event came first."""
+        return min((line[0] for line in self._lines.values()), default=(0, None))[1]
 
     def holder(self, key: str) -> str:
         """The run that holds a lock, or is about to; empty if it is free."""

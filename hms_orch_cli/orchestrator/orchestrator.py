@@ -22,18 +22,12 @@ from hms_orch_cli.orchestrator.requests import RequestWriter
 from hms_orch_cli.orchestrator.runner import Runner
 from hms_orch_cli.orchestrator.waits import Waits
 from hms_orch_cli.orchestrator.watch import Watch
-from hms_orch_cli.ports import (
-    Clock,
-    Derived,
-    DerivedTables,
-    Event,
-    Expressions,
-    Journal,
-    LogReader,
-    Observer,
-    Participants,
-    RunRow,
-)
+from hms_orch_cli.ports.clock import Clock
+from hms_orch_cli.ports.expressions import Expressions
+from hms_orch_cli.ports.journal import Journal
+from hms_orch_cli.ports.observer import Observer
+from hms_orch_cli.ports.participants import Participants
+from hms_orch_cli.ports.store import Derived, DerivedTables, Event, LogReader, RunRow
 from hms_orch_cli.saga.definition import DEFAULT_HITL_AFTER
 from hms_orch_cli.saga.event_types import RUN_FACTS
 from hms_orch_cli.saga.events import RunFact

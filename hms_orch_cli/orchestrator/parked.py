@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
-from hms_orch_cli.ports import Clock, DerivedTables, RunRow
+from hms_orch_cli.ports.clock import Clock
+from hms_orch_cli.ports.store import DerivedTables, RunRow
 
 LONGEST_TIMER_S: Final = 86_400.0
 """Seconds after which the alarm looks at the tables again, whatever they say."""

@@ -10,7 +10,8 @@ from typing import Any
 
 import orjson
 
-from hms_orch_cli.ports import Derived, Journal, RunRow
+from hms_orch_cli.ports.journal import Journal
+from hms_orch_cli.ports.store import Derived, RunRow
 from hms_orch_cli.saga.events import RunFact
 from hms_orch_cli.saga.state import Run, Status
 from hms_orch_cli.views.questions import QUEUED, Questions

@@ -10,7 +10,8 @@ import orjson
 
 from hms_orch_cli.orchestrator.cloud_event import attributes_of
 from hms_orch_cli.orchestrator.compiled import CompiledRequest, encode_path_part
-from hms_orch_cli.ports import CallRequest, Event
+from hms_orch_cli.ports.participants import CallRequest
+from hms_orch_cli.ports.store import Event
 from hms_orch_cli.saga.commands import Poll
 from hms_orch_cli.saga.identity import key_of
 from hms_orch_cli.saga.outcome import Op

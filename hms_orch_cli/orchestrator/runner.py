@@ -24,17 +24,22 @@ from hms_orch_cli.orchestrator.live_run import LiveRun
 from hms_orch_cli.orchestrator.projection import Projection
 from hms_orch_cli.orchestrator.requests import RequestWriter, names_of
 from hms_orch_cli.orchestrator.waits import Waits
-from hms_orch_cli.ports import Clock, Event, Journal, NewEvent, Observer, Participants
+from hms_orch_cli.ports.clock import Clock
+from hms_orch_cli.ports.journal import Journal
+from hms_orch_cli.ports.observer import Observer
+from hms_orch_cli.ports.participants import Participants
+from hms_orch_cli.ports.store import Event, NewEvent
 from hms_orch_cli.saga.commands import Acquire, Begin, Check, Command, Expire, Listen, Poll, Send, Wake
 from hms_orch_cli.saga.decide import advance
 from hms_orch_cli.saga.due import due, is_announced
 from hms_orch_cli.saga.encoding import to_data
-from hms_orch_cli.saga.event_types import SOURCE, TYPES
+from hms_orch_cli.saga.event_types import TYPES
 from hms_orch_cli.saga.events import RunFact
 from hms_orch_cli.saga.inputs import Attempt, CutOff, Granted, Heard, Input, Tick
 from hms_orch_cli.saga.machine import evolve
 from hms_orch_cli.saga.moment import rfc3339
 from hms_orch_cli.saga.outcome import Op
+from hms_orch_cli.saga.reserved import SOURCE
 from hms_orch_cli.saga.state import PENDING, Phase, Run, Status
 from hms_orch_cli.saga.waiting import has_heard
 from hms_orch_cli.views.runs import waits_for_others

@@ -9,7 +9,7 @@ from hms_orch_cli.orchestrator.answers import mapped
 from hms_orch_cli.orchestrator.listening import Listeners, past
 from hms_orch_cli.orchestrator.live_run import LiveRun
 from hms_orch_cli.orchestrator.locks import Locks, lock_key
-from hms_orch_cli.ports import LogReader
+from hms_orch_cli.ports.store import LogReader
 from hms_orch_cli.saga.commands import Acquire, Expire, Listen
 from hms_orch_cli.saga.inputs import Asked, Expired, Heard, Input, Mismatched
 from hms_orch_cli.saga.state import PENDING, Phase, Run

@@ -13,10 +13,12 @@ import orjson
 
 from hms_orch_cli.errors import NotAllowed
 from hms_orch_cli.orchestrator.projection import Projection
-from hms_orch_cli.ports import Append, Clock, Journal, NewEvent
+from hms_orch_cli.ports.clock import Clock
+from hms_orch_cli.ports.journal import Journal
+from hms_orch_cli.ports.store import Append, NewEvent
 from hms_orch_cli.saga.attention import DECISIONS
-from hms_orch_cli.saga.event_types import SOURCE
 from hms_orch_cli.saga.moment import rfc3339
+from hms_orch_cli.saga.reserved import SOURCE
 from hms_orch_cli.views.questions import QUEUED, STREAM, Question, Questions
 
 DECIDED = "hitl.decided"

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from hms_orch_cli.errors import ConfigError
 from hms_orch_cli.participant.forbidden import is_forbidden_address, is_forbidden_name
 from hms_orch_cli.participant.paths import is_safe_path
-from hms_orch_cli.ports import Service
+from hms_orch_cli.ports.services import Service
 
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _HOST_NAME: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")

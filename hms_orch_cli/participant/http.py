@@ -14,7 +14,7 @@ from hms_orch_cli.errors import HmsError
 from hms_orch_cli.participant.address_book import AddressBook
 from hms_orch_cli.participant.outgoing import Outgoing, Refused, has_own_authorization, outgoing, refusal
 from hms_orch_cli.participant.resolver import Resolver
-from hms_orch_cli.ports import CallRequest, Claims, Signer
+from hms_orch_cli.ports.participants import CallRequest, Claims, Signer
 from hms_orch_cli.saga.outcome import Answer
 
 

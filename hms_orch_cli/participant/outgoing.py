@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
-from hashlib import blake2b
 from typing import Final, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 from hms_orch_cli.participant.address_book import DEFAULT_PORTS, Target
 from hms_orch_cli.participant.paths import encoded_query, is_safe_path, is_safe_query
-from hms_orch_cli.ports import CallRequest
+from hms_orch_cli.ports.participants import CallRequest
+from hms_orch_cli.saga.identity import attempt_span, trace_id
 from hms_orch_cli.saga.outcome import Answer, Wire
 
 COMMON_HEADERS: Final = (
@@ -82,20 +81,7 @@ def has_own_authorization(request: CallRequest) -> bool:
 
 def traceparent(request: CallRequest) -> str:
     """W3C Trace Context: the trace is the run, the parent this attempt, always sampled."""
-    digits = request.saga_id.replace("-", "").lower()
-    if len(digits) != 32 or not _is_hex(digits):
-        digits = blake2b(request.saga_id.encode(), digest_size=16).hexdigest()
-    return f"00-{digits}-{_span(request.step, request.op, request.attempt)}-01"
-
-
-@lru_cache(maxsize=4_096)
-def _span(step: str, op: str, attempt: int) -> str:
-    """Unique within a trace, and the same for all runs, so seldom computed."""
-    return blake2b(f"{step}:{op}:{attempt}".encode(), digest_size=8).hexdigest()
-
-
-def _is_hex(digits: str) -> bool:
-    return not digits.strip("0123456789abcdef") and digits.strip("0") != ""
+    return f"00-{trace_id(request.saga_id)}-{attempt_span(request.step, request.op, request.attempt)}-01"
 
 
 def _own_headers(request: CallRequest) -> dict[str, str]:

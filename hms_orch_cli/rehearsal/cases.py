@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 import rfc8785
 
-from hms_orch_cli.ports import NewEvent
+from hms_orch_cli.ports.store import NewEvent
 from hms_orch_cli.rehearsal.replies import Reply, replies_from
 from hms_orch_cli.saga.definition import Saga
 

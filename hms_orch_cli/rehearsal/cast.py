@@ -6,27 +6,26 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from hms_orch_cli.ports import CallRequest
+from hms_orch_cli.ports.participants import CallRequest
 from hms_orch_cli.rehearsal.replies import OK, TIMED_OUT, Reply
-from hms_orch_cli.rehearsal.virtual_time import Loop
 from hms_orch_cli.saga.outcome import Answer, Op, Verdict, Wire
 
 ACCEPTED: Final = 202
 
 
 class Cast:
-    """`ports.Participants`. `sent` hears of each request, (run, target, request), `report` brings what a participant
-    reports by itself, (run, step, op, verdict, answer), to the orchestrator."""
+    """`ports.Participants`. `sent` hears of each request, (run, target, request); `report` brings what a participant
+    reports by itself, (run, step, op, verdict, answer), to the orchestrator; `after` calls in so many milliseconds."""
 
     def __init__(
         self,
         replies: Mapping[str, tuple[Reply, ...]],
-        loop: Loop,
+        after: Callable[..., None],
         sent: Callable[[str, str, CallRequest | None], None],
         report: Callable[..., None],
     ) -> None:
         self._replies = replies
-        self._loop = loop
+        self._after = after
         self._sent = sent
         self._report = report
         self.given: dict[str, int] = {}
@@ -71,7 +70,7 @@ class Cast:
         return OK if replies is None else replies[min(count, len(replies)) - 1]
 
     def _report_after(self, ms: int, saga_id: str, step: str, op: Op, *told: Any) -> None:
-        self._loop.call_later(ms / 1000, self._report, saga_id, step, op, *told)
+        self._after(ms, self._report, saga_id, step, op, *told)
 
 
 def target_of(request: CallRequest) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
-from hms_orch_cli.ports import Expressions
+from hms_orch_cli.ports.expressions import Expressions
 from hms_orch_cli.rehearsal.cases import Case, cases_from
 from hms_orch_cli.rehearsal.coverage import Coverage
 from hms_orch_cli.rehearsal.record import Played

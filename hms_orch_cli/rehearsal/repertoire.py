@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 from hms_orch_cli.application.deploy import deploy_append
 from hms_orch_cli.orchestrator.compiled import CompiledSaga, compile_saga
-from hms_orch_cli.ports import Append, Expressions
+from hms_orch_cli.ports.expressions import Expressions
+from hms_orch_cli.ports.store import Append
 from hms_orch_cli.rehearsal.cases import START_MS
 from hms_orch_cli.saga.definition import Saga, saga_from
 from hms_orch_cli.sagafile.check import Document

@@ -16,7 +16,8 @@ from hms_orch_cli.event_store.memory import MemoryStore
 from hms_orch_cli.orchestrator.locks import Claimed
 from hms_orch_cli.orchestrator.orchestrator import Orchestrator
 from hms_orch_cli.orchestrator.requests import RequestWriter
-from hms_orch_cli.ports import CallRequest, Expressions
+from hms_orch_cli.ports.expressions import Expressions
+from hms_orch_cli.ports.participants import CallRequest
 from hms_orch_cli.rehearsal.cases import START_MS, Case, Decision, HeldLock, Later, Operation
 from hms_orch_cli.rehearsal.cast import Cast
 from hms_orch_cli.rehearsal.record import Played, Ran, Refusal, Sent
@@ -52,8 +53,9 @@ class Stage:
         self._store = MemoryStore()
         self._runs: dict[str, Ran] = {}
         self._taken: set[int] = set()
+        self._planned = 0
         self._refusals: list[Refusal] = []
-        self._cast = Cast(case.replies, self._loop, self._sent, self._report)
+        self._cast = Cast(case.replies, self._after, self._sent, self._report)
 
     def play(self) -> Played:
         """The test, from its start to its end. Raises what stopped the orchestrator, which nothing in a test may."""
@@ -61,7 +63,7 @@ class Stage:
         self._agenda.soon(self._begin, loop=self._loop)
         endless = False
         try:
-            self._agenda.run(FOR_EVER if case.at_ms is None else case.at_ms / 1000, MOST_STEPS)
+            self._agenda.run(FOR_EVER if case.at_ms is None else case.at_ms / 1000, MOST_STEPS, self._is_over)
         except Endless:
             endless = True
         finally:
@@ -187,7 +189,16 @@ class Stage:
         task.result()
 
     def _after(self, ms: int, callback: Any, *args: Any) -> None:
-        self._agenda.after(ms / 1000, callback, *args, loop=self._loop)
+        self._planned += 1
+        self._agenda.after(ms / 1000, self._as_planned, callback, args, loop=self._loop)
+
+    def _as_planned(self, callback: Any, args: tuple[Any, ...]) -> None:
+        self._planned -= 1
+        callback(*args)
+
+    def _is_over(self) -> bool:
+        """Whether every run has ended and nobody wants anything any more: what is left is housekeeping."""
+        return not self._planned and not self._orchestrator.runner.live
 
     # -- the end
 

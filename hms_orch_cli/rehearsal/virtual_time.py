@@ -85,9 +85,9 @@ class Agenda:
         """Calls it later."""
         return self.at(self.now + delay, callback, *args, loop=loop)
 
-    def run(self, until: float, most: int) -> bool:
+    def run(self, until: float, most: int, is_over: Callable[[], bool] | None = None) -> bool:
         """Lets everything happen up to a time; True if nothing is left to happen. Raises Endless after `most` steps
-        in all."""
+        in all. `is_over` is asked whenever time would go on, and may say that nothing of interest is left."""
         ready, timers = self._ready, self._timers
         running: Loop | None = None
         try:
@@ -114,7 +114,7 @@ class Agenda:
                         loop.problems.append(error)
                     if self.halted:
                         return False
-                if not timers:
+                if not timers or (is_over is not None and is_over()):
                     return True
                 if timers[0][0] > until:
                     self.now = until

@@ -41,12 +41,6 @@ from hms_orch_cli.saga.events import (
     Stuck,
 )
 
-SOURCE: Final = "hms-orch"
-"""CloudEvents `source` of the orchestrator's own events."""
-
-RESERVED: Final = ("saga.", "hitl.")
-"""Types that begin so are the orchestrator's own and refused from outside."""
-
 RUN_FACTS: Final[Mapping[str, type[RunFact]]] = {
     "saga.started": Started,
     "saga.skipped": Skipped,
@@ -97,8 +91,3 @@ HELD_BACK: Final = "saga.definition.paused"
 
 LET_GO: Final = "saga.definition.resumed"
 """The definition meets the events that have waited, and those to come."""
-
-
-def is_reserved(event_type: str) -> bool:
-    """Whether only the orchestrator may record this type."""
-    return event_type.startswith(RESERVED)

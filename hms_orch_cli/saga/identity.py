@@ -1,9 +1,10 @@
-"""The id of a run, derived from what triggered it, so the same event never starts the same definition twice; and the
-idempotency keys of its calls."""
+"""The id of a run, derived from what triggered it, so the same event never starts the same definition twice; the
+idempotency keys of its calls; and the ids under which it is traced (W3C Trace Context)."""
 
 from __future__ import annotations
 
-from hashlib import sha256
+from functools import lru_cache
+from hashlib import blake2b, sha256
 
 from hms_orch_cli.saga.outcome import Op
 from hms_orch_cli.saga.state import Run
@@ -26,6 +27,25 @@ def key_of(run: Run, step: str, op: Op) -> str:
     attempt made after a definite no."""
     round_ = run.progress(step, op).round
     return f"{run.id}:{step}:{op}" if round_ == 1 else f"{run.id}:{step}:{op}:{round_}"
+
+
+def trace_id(saga_id: str) -> str:
+    """The trace of a run, 32 hex digits: its id without the dashes."""
+    digits = saga_id.replace("-", "").lower()
+    if len(digits) != 32 or digits.strip("0123456789abcdef") or not digits.strip("0"):
+        return blake2b(saga_id.encode(), digest_size=16).hexdigest()
+    return digits
+
+
+def attempt_span(step: str, op: str, attempt: int) -> str:
+    """The span of an attempt, the parent of whatever its participant traces."""
+    return span_id(f"{step}:{op}:{attempt}")
+
+
+@lru_cache(maxsize=4_096)
+def span_id(named: str) -> str:
+    """A span within a trace, 16 hex digits. The same for all runs, so seldom computed."""
+    return blake2b(named.encode(), digest_size=8).hexdigest()
 
 
 def _uuid(seq: int, named: bytes) -> str:

@@ -19,6 +19,9 @@ from hms_orch_cli.sagafile.suppression import comments_of
 
 MARK: Final = ".test"
 
+MOST_SAGAS: Final = 20
+"""Saga files that one file of tests may name, as its schema says; no more are looked at."""
+
 
 class CaseFile(NamedTuple):
     """A file with saga tests. `tree` has its content and its places; the tests may be run if `checked` is ok."""
@@ -81,7 +84,7 @@ def _sagas(tree: Tree, source: Source, named: NamedSagas) -> list[Saga] | None:
     """The sagas that the tests are about; None if not all of them are to be had."""
     sagas: list[Saga] = []
     complete = True
-    for name, path in saga_files(source.name, tree.value):
+    for name, path in saga_files(source.name, tree.value)[:MOST_SAGAS]:
         found = named.of(name)
         if isinstance(found, Unusable):
             source.add(catalogue.NO_SUCH_SAGA, found.message, found.fix, tree.place(path), path)

@@ -8,7 +8,9 @@ from hms_orch_cli.sagafile.findings import Rule
 
 SYNTAX: Final = Rule("HMS001", "not-yaml", "error", "The text is no YAML.")
 ENCODING: Final = Rule("HMS002", "bad-character", "error", "A saga file is UTF-8 without control characters.")
-TOO_MUCH: Final = Rule("HMS003", "too-much", "error", "A file is at most 256 KiB, 32 levels and 10,000 values.")
+TOO_MUCH: Final = Rule(
+    "HMS003", "too-much", "error", "A file is at most 256 KiB, 32 levels, 10,000 values and 10,000 expressions."
+)
 DUPLICATE_KEY: Final = Rule("HMS004", "duplicate-key", "error", "A key stands twice in one map.")
 NOT_PLAIN: Final = Rule("HMS005", "not-plain", "error", "Anchors, aliases, merge keys, tags, maps as keys: not here.")
 BAD_NUMBER: Final = Rule("HMS006", "bad-number", "error", "A number that JSON cannot carry, or that reads two ways.")

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from hashlib import sha256
 from typing import Any, Final
 
-from hms_orch_cli.ports import Expressions, Service
+from hms_orch_cli.ports.expressions import Expressions
+from hms_orch_cli.ports.services import Service
 from hms_orch_cli.saga.definition import Saga, saga_from
 from hms_orch_cli.sagafile import catalogue
 from hms_orch_cli.sagafile.findings import FIRST, Finding
 from hms_orch_cli.sagafile.lint.advice import lint
-from hms_orch_cli.sagafile.lint.secrets import check_tokens
+from hms_orch_cli.sagafile.lint.secrets import check_tokens, hiding
 from hms_orch_cli.sagafile.outline import Outline, outline_of
 from hms_orch_cli.sagafile.reader import Tree, read
 from hms_orch_cli.sagafile.rules import check_rules
@@ -140,6 +140,7 @@ def judge(examined: Examined, *, strict: bool, rules: Container[str]) -> Checked
     """The second part: which findings count and how much, in order, no more than anybody reads."""
     source = examined.source
     silenced = silence(source, examined.comments)
+    hide = hiding((*source.findings, *(each.finding for each in silenced)))
     found = {finding for finding in source.findings if finding.rule in rules}
     documents = [document for document, warnings in examined.documents if not (strict and found.intersection(warnings))]
     if strict:
@@ -148,14 +149,16 @@ def judge(examined: Examined, *, strict: bool, rules: Container[str]) -> Checked
     return Checked(
         source.name,
         tuple(documents),
-        tuple(findings[:MAX_FINDINGS]),
-        tuple(each for each in silenced if each.finding.rule in rules),
+        tuple(map(hide, findings[:MAX_FINDINGS])),
+        tuple(each._replace(finding=hide(each.finding)) for each in silenced if each.finding.rule in rules),
         max(len(findings) - MAX_FINDINGS, 0),
     )
 
 
 def revision_of(content: Mapping[str, Any]) -> str:
     """SHA-256 (hex) of a saga's content as canonical JSON (RFC 8785), as written, without defaults."""
+    from hashlib import sha256
+
     import rfc8785
 
     return sha256(rfc8785.dumps(dict(content))).hexdigest()

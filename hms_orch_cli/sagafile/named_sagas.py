@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from hms_orch_cli.errors import NotFound, SagaFileError
-from hms_orch_cli.ports import Expressions
+from hms_orch_cli.ports.expressions import Expressions
 from hms_orch_cli.sagafile.check import Checked, Document, Examined, check
 
 Read = Callable[[str], bytes]

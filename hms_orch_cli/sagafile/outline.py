@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from hms_orch_cli.saga.event_types import RUN_FACTS
 from hms_orch_cli.sagafile.findings import Path, Place
+from hms_orch_cli.sagafile.own_events import is_of_a_run
 from hms_orch_cli.sagafile.places import steps_of
 from hms_orch_cli.sagafile.reader import Tree
 
@@ -55,8 +55,8 @@ def outline_of(tree: Tree) -> Outline:
 def _triggers(tree: Tree) -> list[tuple[str, Point]]:
     written = tree.value["trigger"]
     if isinstance(written, str):
-        return [(written, _point(tree, ("trigger",)))] if written in RUN_FACTS else []
-    return [(kind, _point(tree, ("trigger", index))) for index, kind in enumerate(written) if kind in RUN_FACTS]
+        return [(written, _point(tree, ("trigger",)))] if is_of_a_run(written) else []
+    return [(kind, _point(tree, ("trigger", index))) for index, kind in enumerate(written) if is_of_a_run(kind)]
 
 
 def _awaits(tree: Tree) -> list[Awaited]:
@@ -68,7 +68,7 @@ def _awaits(tree: Tree) -> list[Awaited]:
             _point(tree, (*path, "await", "event")),
         )
         for path, step in steps_of(tree.value["steps"], ("steps",))
-        if "await" in step and step["await"]["event"] in RUN_FACTS
+        if "await" in step and is_of_a_run(step["await"]["event"])
     ]
 
 

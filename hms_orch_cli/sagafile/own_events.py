@@ -6,14 +6,23 @@ import re
 from typing import Final
 
 from hms_orch_cli.errors import ExpressionError
-from hms_orch_cli.ports import Expressions
-from hms_orch_cli.saga.event_types import RUN_FACTS
+from hms_orch_cli.ports.expressions import Expressions
+from hms_orch_cli.saga.reserved import is_reserved
 from hms_orch_cli.sagafile.places import START, STEP
 
 _RUN: Final = "00000000-0001-8000-8000-000000000000"
 _NEXT_RUN: Final = "00000000-0002-8000-8000-000000000000"
 
 _LOOP: Final = re.compile(r"\b(?:all|exists|exists_one|map|filter)\s*\(")
+
+
+def is_of_a_run(kind: str) -> bool:
+    """Whether runs record events of this type."""
+    if not is_reserved(kind):
+        return False  # mostly: the facts themselves are a good part of what a short command imports
+    from hms_orch_cli.saga.event_types import RUN_FACTS
+
+    return kind in RUN_FACTS
 
 
 def takes_long(text: str) -> bool:
@@ -24,7 +33,7 @@ def takes_long(text: str) -> bool:
 def lets_runs_in(text: str, trigger: str, saga: str, expressions: Expressions, *, of: str) -> bool:
     """Tries the filter of `saga` on what every event of type `trigger` of a run of the saga `of` has. False also where
     that is not enough to tell, or where the filter is no expression: that is another finding."""
-    if trigger not in RUN_FACTS or "has(" in text:  # what is left out here may be there in a run
+    if not is_of_a_run(trigger) or "has(" in text:  # what is left out here may be there in a run
         return False
     event, data = _event(trigger), {"sagaId": _RUN, "saga": of}
     try:

@@ -56,14 +56,19 @@ def targets_of(path: Path, step: Mapping[str, Any]) -> Iterator[Target]:
 
 def texts_of(content: Mapping[str, Any]) -> Iterator[Text]:
     """Every text of a saga that holds CEL, in the order of the table."""
+    yield from texts_of_start(content)
+    for path, step in steps_of(content.get("steps"), ("steps",)):
+        yield from texts_of_step(path, step)
+
+
+def texts_of_start(content: Mapping[str, Any]) -> Iterator[Text]:
+    """Those that decide whether there is a run."""
     yield from _texts((), content, {"filter": "condition"}, START)
     lock = content.get("lock")
     if isinstance(lock, Mapping):
         yield from _texts(("lock",), lock, {"key": "cel"}, START)
     else:
         yield from _texts((), content, {"lock": "cel"}, START)
-    for path, step in steps_of(content.get("steps"), ("steps",)):
-        yield from texts_of_step(path, step)
 
 
 def texts_of_step(path: Path, step: Mapping[str, Any]) -> Iterator[Text]:

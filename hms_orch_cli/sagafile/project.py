@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Mapping
 
-from hms_orch_cli.ports import Expressions, Service
+from hms_orch_cli.ports.expressions import Expressions
+from hms_orch_cli.ports.services import Service
 from hms_orch_cli.sagafile.catalogue import RULES
 from hms_orch_cli.sagafile.check import Checked, Examined, examine, judge
 from hms_orch_cli.sagafile.paths import is_test

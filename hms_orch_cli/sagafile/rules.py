@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from hms_orch_cli.errors import ExpressionError
-from hms_orch_cli.ports import Expressions, Service
-from hms_orch_cli.saga.event_types import is_reserved
+from hms_orch_cli.ports.expressions import Expressions
+from hms_orch_cli.ports.services import Service
+from hms_orch_cli.saga.reserved import is_reserved
 from hms_orch_cli.sagafile import catalogue
 from hms_orch_cli.sagafile.addresses import check_address, check_path, check_service
 from hms_orch_cli.sagafile.findings import Path

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Final
 
-from hms_orch_cli.ports import Expressions
+from hms_orch_cli.ports.expressions import Expressions
 from hms_orch_cli.safe import safe
 from hms_orch_cli.sagafile import catalogue
 from hms_orch_cli.sagafile.outline import Awaited, Outline, Point
@@ -48,22 +48,22 @@ def _loops(sagas: Sequence[Placed], expressions: Expressions) -> None:
     chained = [
         (source, saga) for source, saga in sagas if saga.triggers and saga.filter and not takes_long(saga.filter)
     ]
-    starts: dict[str, dict[str, None]] = {saga.id: {} for _, saga in chained}
+    starts: dict[str, dict[str, Point]] = {saga.id: {} for _, saga in chained}
     tries = (
-        (other.id, saga, kind)
+        (other.id, saga, kind, at)
         for _, other in chained
         for _, saga in chained
         if other.id != saga.id
-        for kind in dict.fromkeys(kind for kind, _ in saga.triggers)
+        for kind, at in saga.triggers
     )
-    for other, saga, kind in islice(tries, MOST_TRIED):
+    for other, saga, kind, at in islice(tries, MOST_TRIED):
         if saga.id not in starts[other] and lets_runs_in(saga.filter, kind, saga.id, expressions, of=other):
-            starts[other][saga.id] = None
+            starts[other][saga.id] = at
     for source, saga in chained:
         if circle := _circle(saga.id, starts):
             message = f"a run of '{saga.id}' starts it anew: {' → '.join(circle)}"
             fix = 'Let one of the filters keep the others out: data.saga == "…".'
-            source.add(catalogue.TRIGGER_LOOP, message, fix, *saga.triggers[0][1])
+            source.add(catalogue.TRIGGER_LOOP, message, fix, *starts[circle[-2]][saga.id])
 
 
 def _circle(start: str, starts: Mapping[str, Iterable[str]]) -> list[str]:
@@ -96,16 +96,17 @@ def _locks(sagas: Sequence[Placed], expressions: Expressions) -> None:
         if awaited.event not in _WITHOUT_LOCK and not takes_long(awaited.match)
         for other in by_key[saga.lock]
     )
-    told: set[Point] = set()
+    told: set[tuple[str, Point]] = set()
     for source, saga, awaited, other in islice(tries, MOST_TRIED):
-        if awaited.at not in told and _means(awaited, other, saga.id, expressions):
+        here = (source.name, awaited.at)
+        if here not in told and _means(awaited, other, saga.id, expressions):
             message = (
                 f"'{awaited.step}' waits for a run of '{other}', which takes the lock '{safe(saga.lock, 60)}' "
                 "that this run holds: about the same object it never comes"
             )
             fix = "Let one of them do without the lock, or take it for a key of its own."
             source.add(catalogue.WAITS_FOR_OWN_LOCK, message, fix, *awaited.at)
-            told.add(awaited.at)
+            told.add(here)
 
 
 def _means(awaited: Awaited, other: str, saga: str, expressions: Expressions) -> bool:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from hms_orch_cli.errors import ExpressionError
-from hms_orch_cli.ports import Expressions
-from hms_orch_cli.saga.event_types import DEPLOYED, HELD_BACK, LET_GO, RUN_FACTS, UNDEPLOYED, is_reserved
+from hms_orch_cli.ports.expressions import Expressions
+from hms_orch_cli.saga.reserved import is_reserved
 from hms_orch_cli.sagafile import catalogue
 from hms_orch_cli.sagafile.findings import Path
 from hms_orch_cli.sagafile.places import steps_of
@@ -15,8 +15,12 @@ from hms_orch_cli.sagafile.reader import Tree
 from hms_orch_cli.sagafile.schema import nearest
 from hms_orch_cli.sagafile.source import Source
 
-OWN_EVENTS: Final = frozenset((*RUN_FACTS, DEPLOYED, UNDEPLOYED, HELD_BACK, LET_GO))
-"""Every reserved type that is ever recorded."""
+
+def own_events() -> frozenset[str]:
+    """Every reserved type that is ever recorded."""
+    from hms_orch_cli.saga.event_types import DEPLOYED, HELD_BACK, LET_GO, RUN_FACTS, UNDEPLOYED
+
+    return frozenset((*RUN_FACTS, DEPLOYED, UNDEPLOYED, HELD_BACK, LET_GO))
 
 
 def check_waits(tree: Tree, source: Source, expressions: Expressions) -> None:
@@ -63,11 +67,11 @@ class _Waits:
         if not isinstance(written, Mapping):
             return
         kind = written.get("event")
-        if isinstance(kind, str) and is_reserved(kind) and kind not in OWN_EVENTS:
+        if isinstance(kind, str) and is_reserved(kind) and kind not in own_events():
             message = (
                 f"'{kind[:80]}' never comes: saga.* and hitl.* are the orchestrator's own, and it has no such event"
             )
-            fix = nearest(kind, sorted(OWN_EVENTS)) or "Await another event."
+            fix = nearest(kind, sorted(own_events())) or "Await another event."
             self._in_vain((*path, "event"), message, fix)
         constant = self._constant(written.get("match"), boolean=True)
         if constant is not None and constant.value is not True:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
-from hms_orch_cli.ports import Claims
+from hms_orch_cli.ports.participants import Claims
 from hms_orch_cli.signing.keys import KeyRing, base64url
 
 if TYPE_CHECKING:

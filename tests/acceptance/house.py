@@ -154,7 +154,7 @@ class Up:
         assert self._process.stderr is not None
         for line in self._process.stderr:
             self._said.append(line)
-            if line.startswith("hms-orch is up"):
+            if "hms-orch is up" in line:
                 said = json.loads(self._house.store.with_name("events.db.lock").read_text())
                 self.url = said["url"]
                 self._started.set()

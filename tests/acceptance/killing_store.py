@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from hms_orch_cli.event_store.sqlite import SqliteStore
-from hms_orch_cli.ports import Append, Derived
+from hms_orch_cli.ports.store import Append, Derived
 
 When = Literal["before", "after"]
 

@@ -41,7 +41,7 @@ from hms_orch_cli.event_store.holder import Holder
 from hms_orch_cli.event_store.sqlite import SqliteStore
 from hms_orch_cli.event_store.sqlite_reader import SqliteReader
 from hms_orch_cli.expressions import CelExpressions
-from hms_orch_cli.ports import NewEvent, RunRow
+from hms_orch_cli.ports.store import NewEvent, RunRow
 from tests.acceptance.house import PATIENCE_S, ROOT, House
 from tests.acceptance.kill_sagas import ACCOUNTS, SAGAS, TRIGGERED
 from tests.acceptance.ledger import Ledger, luck

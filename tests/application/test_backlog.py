@@ -11,7 +11,7 @@ import pytest
 from hms_orch_cli.application.backlog import REFUSED_MS, Backlog
 from hms_orch_cli.errors import Overloaded
 from hms_orch_cli.event_store.memory import MemoryStore
-from hms_orch_cli.ports import Append
+from hms_orch_cli.ports.store import Append
 from hms_orch_cli.saga.outcome import Answer, Wire
 from tests.dashboard.house import FakeParticipants, event, open_house
 from tests.event_store.making import event as stored

@@ -12,7 +12,7 @@ from hms_orch_cli.application.publish import append_of
 from hms_orch_cli.event_store.sqlite import SqliteStore
 from hms_orch_cli.orchestrator.history import facts_of
 from hms_orch_cli.orchestrator.projection import DEFINITIONS, DISPATCHED, QUESTIONS, TOTALS, row_of
-from hms_orch_cli.ports import Append, Derived, Event, NewEvent
+from hms_orch_cli.ports.store import Append, Derived, Event, NewEvent
 from hms_orch_cli.saga.commands import Begin
 from hms_orch_cli.saga.decide import advance
 from hms_orch_cli.saga.due import due

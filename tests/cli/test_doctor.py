@@ -1,5 +1,6 @@
 """`doctor`: what it looks at, and what it says when something is not well."""
 
+import importlib.util
 import json
 import socket
 import time
@@ -13,7 +14,7 @@ from hms_orch_cli.cli.checks import Check
 from hms_orch_cli.config import load
 from hms_orch_cli.event_store.holder import Holder
 from hms_orch_cli.event_store.sqlite import SqliteStore
-from hms_orch_cli.ports import Append, NewEvent
+from hms_orch_cli.ports.store import Append, NewEvent
 from tests.cli.conftest import Run
 from tests.cli.test_remote import server
 
@@ -138,7 +139,7 @@ class TestServices:
     def test_a_name_that_leads_to_a_metadata_address_is_not_asked(self, monkeypatch: pytest.MonkeyPatch) -> None:
         import asyncio
 
-        from hms_orch_cli.ports import Service
+        from hms_orch_cli.ports.services import Service
 
         async def led_astray(*_: object) -> list[tuple[object, ...]]:
             return [(0, 0, 0, "", ("169.254.169.254", 80))]
@@ -150,3 +151,18 @@ class TestServices:
 def test_a_clock_from_before_this_program_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checks.time, "gmtime", lambda: time.struct_time((1970, 1, 1, 0, 0, 0, 3, 1, 0)))
     assert checks.clock().state == "fail"
+
+
+def test_a_collector_is_looked_for(orch: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        monkeypatch.setenv("HMS_TRACES_URL", f"http://127.0.0.1:{port}")
+        assert found(orch)["traces"]["state"] == "ok"
+    away = found(orch)["traces"]
+    assert (away["state"], away["message"]) == ("warn", f"nobody listens at 127.0.0.1:{port}: Connection refused")
+
+
+def test_traces_without_their_extra_fail(orch: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HMS_TRACES_URL", "http://127.0.0.1:4318")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert found(orch)["traces"]["fix"] == "pip install 'hms-orch[otel]'"

@@ -21,7 +21,7 @@ from hms_orch_cli.event_store.chain import GENESIS, link
 from hms_orch_cli.event_store.holder import Holder
 from hms_orch_cli.event_store.sqlite import SqliteStore
 from hms_orch_cli.event_store.sqlite_reader import SqliteReader
-from hms_orch_cli.ports import Event
+from hms_orch_cli.ports.store import Event
 from tests.cli.conftest import Ended, Run
 from tests.cli.story import COMPLETED, DATA, PAUSES, UNDONE, tell
 from tests.event_store.making import one

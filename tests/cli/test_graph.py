@@ -20,9 +20,9 @@ from hms_orch_cli.cli.drawings.terminal import drawn
 from hms_orch_cli.cli.status import STYLES
 from hms_orch_cli.safe import safe
 from hms_orch_cli.saga.definition import Saga
-from hms_orch_cli.sagafile.paths import is_test
 from hms_orch_cli.views.graph import Graph, graph_of
 from hms_orch_cli.views.states import SIGNS
+from tests import documents
 from tests.cli.conftest import Desk, Run
 from tests.cli.workshop import LATER, NO, OK, ORDER, Workshop
 from tests.specs import approval, group, saga_of, sequence, step, wait
@@ -196,7 +196,7 @@ class TestInATerminal:
         assert "\n".join(lines_of(graph_of(saga), 100)[2:]) + "\n" == BESIDE
 
     @pytest.mark.parametrize("columns", [60, 80, 100, 120, 200])
-    @pytest.mark.parametrize("name", sorted(path.name for path in SAGAS.glob("*.yaml") if not is_test(path.name)))
+    @pytest.mark.parametrize("name", [path.name for path in documents.SAGAS])
     def test_no_line_is_wider_than_the_terminal(
         self, orch: Run, monkeypatch: pytest.MonkeyPatch, name: str, columns: int
     ) -> None:

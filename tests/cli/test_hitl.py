@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from hms_orch_cli.event_store.sqlite import SqliteStore
-from hms_orch_cli.ports import Append, NewEvent
+from hms_orch_cli.ports.store import Append, NewEvent
 from hms_orch_cli.saga.state import Phase, Status
 from tests.cli.conftest import Desk, Run
 from tests.cli.workshop import APPROVAL, HOLDS, NO, OK, ORDER, Workshop

@@ -173,3 +173,35 @@ class TestProgress:
             advance(10)
         assert r"replay \x1b[31m[red]" in screen.text
         assert screen.text.rstrip("\n").endswith("\x1b[2K")
+
+
+LINES = r"a\x1b[2J\x1b]52;c;eA==\x07\x9b31m\u202eb\u200b\x0d" + "\n" + r"\x7f\ud800é漢"
+
+
+class TestJson:
+    @pytest.fixture(autouse=True)
+    def speaks_json(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(output, "_speaks_json", False)
+        output.speak_json()
+
+    def test_every_line_of_stderr_is_an_object(self, capsys: pytest.CaptureFixture[str]) -> None:
+        output.note(output.styled("up", "bold"), " ", HOSTILE)
+        output.warning("slow", "wait", logger="x")
+        output.error(HOSTILE, HOSTILE.replace("\n", ""), trace=HOSTILE)
+        said = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+        assert [line.pop("time")[-1] for line in said] == ["Z"] * 3
+        assert said == [
+            {"level": "info", "message": f"up {SHOWN}"},
+            {"level": "warning", "message": "slow", "hint": "wait", "logger": "x"},
+            {"level": "error", "message": SHOWN, "hint": SHOWN.replace(r"\x0a", ""), "trace": LINES},
+        ]
+
+    def test_results_stay_as_they_are(self, capsys: pytest.CaptureFixture[str]) -> None:
+        output.result("position 2")
+        assert capsys.readouterr().out == "position 2\n"
+
+
+def test_several_values_are_one_write_of_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    output.json_lines([{"a": "\x7f\x9b\u202e"}, {"b": 1}])
+    out = capsys.readouterr().out
+    assert out == '{"a": "\\u007f\\u009b\\u202e"}\n{"b": 1}\n'

@@ -19,7 +19,7 @@ from hms_orch_cli.application.rewrite import compare
 from hms_orch_cli.event_store.holder import Holder
 from hms_orch_cli.event_store.sqlite import SqliteStore
 from hms_orch_cli.event_store.sqlite_reader import SqliteReader
-from hms_orch_cli.ports import Append, Derived, NewEvent
+from hms_orch_cli.ports.store import Append, Derived, NewEvent
 from tests.cli.conftest import Ended, Run
 from tests.cli.story import COMPLETED, PAUSES, T0, UNDONE, tell
 from tests.event_store.making import one

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hms_orch_cli.cli.config_file import with_entry
 from hms_orch_cli.cli.service import written_as
 from hms_orch_cli.errors import ConfigError
-from hms_orch_cli.ports import Service
+from hms_orch_cli.ports.services import Service
 from tests.cli.conftest import Run
 
 FILE = Path("hms-orch.toml")

@@ -1,6 +1,7 @@
 """`validate` and `schema`: the reports, the exit codes, hostile files."""
 
 import json
+import os
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -28,7 +29,7 @@ def test_standard_input_beside_files(orch: Run, shop: Path) -> None:
     orch("init")
     ended = orch("validate", "-", "sagas", stdin=WRONG)
     assert ended.out.startswith("<stdin>:")
-    assert ended.err.startswith("2 files, 1 valid saga: ")
+    assert ended.err.startswith("3 files, 1 valid saga: ")
 
 
 def test_an_unknown_service_is_a_warning_and_strictly_an_error(orch: Run, shop: Path) -> None:
@@ -81,7 +82,7 @@ def test_junit_is_a_whole_document(orch: Run, shop: Path) -> None:
     ended = orch("validate", ".", "--format", "junit")
     (suite,) = ElementTree.fromstring(ended.out)
     assert ended.code == 1
-    assert (suite.get("tests"), suite.get("failures")) == ("2", "1")
+    assert (suite.get("tests"), suite.get("failures")) == ("3", "1")
 
 
 def test_rules_can_be_chosen(orch: Run, shop: Path) -> None:
@@ -128,6 +129,14 @@ def test_a_file_that_cannot_be_read_fails_the_command_though_the_others_are_good
     ended = orch("validate", "sagas")
     assert (ended.code, ended.out) == (1, "")
     assert ended.err.startswith("error: sagas/loop.yaml cannot be read: Too many levels of symbolic links\n")
+
+
+def test_tests_that_name_a_pipe_as_their_saga_do_not_wait_for_it(orch: Run, shop: Path) -> None:
+    os.mkfifo(shop / "pipe.yaml")
+    (shop / "x.test.yaml").write_text("saga: pipe.yaml\ntests: [{name: a, expect: {state: COMPLETED}}]\n")
+    ended = orch("validate", "x.test.yaml")
+    assert ended.code == 1
+    assert "pipe.yaml is no file" in ended.out
 
 
 def test_a_missing_path_is_one_line_and_a_hint(orch: Run) -> None:

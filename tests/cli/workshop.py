@@ -30,7 +30,8 @@ from hms_orch_cli.orchestrator.live_run import LiveRun
 from hms_orch_cli.orchestrator.locks import lock_key
 from hms_orch_cli.orchestrator.projection import DEFINITIONS, DISPATCHED, row_of
 from hms_orch_cli.orchestrator.runner import events_of
-from hms_orch_cli.ports import Append, CallRequest, Derived, Event, NewEvent
+from hms_orch_cli.ports.participants import CallRequest
+from hms_orch_cli.ports.store import Append, Derived, Event, NewEvent
 from hms_orch_cli.saga.commands import Acquire, Begin, Command, Send
 from hms_orch_cli.saga.decide import advance
 from hms_orch_cli.saga.due import due

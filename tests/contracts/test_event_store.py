@@ -12,7 +12,7 @@ from hms_orch_cli.errors import EventRefused, VersionConflict
 from hms_orch_cli.event_store.chain import GENESIS, link, verify
 from hms_orch_cli.event_store.memory import MemoryStore
 from hms_orch_cli.event_store.sqlite import SqliteStore
-from hms_orch_cli.ports import Append, Derived, Having, NewEvent, RunRow, Together
+from hms_orch_cli.ports.store import Append, Derived, Having, NewEvent, RunRow, Together
 
 Store = MemoryStore | SqliteStore
 
@@ -329,6 +329,12 @@ FILTERS: list[tuple[dict[str, object], list[str]]] = [
     ({"unfinished": True, "states": ["STUCK"], "before": "04"}, ["03"]),
     ({"saga": "a", "states": ["COMPLETED"], "event_seq": 9, "before": "06"}, ["05"]),
     ({"saga": "none"}, []),
+    ({"text": "clÖsed"}, ["03"]),
+    ({"text": "CLÖSED", "states": ["STUCK"], "before": "04"}, ["03"]),
+    ({"text": "clösed"}, []),
+    ({"text": "04"}, ["04"]),
+    ({"text": "%"}, []),
+    ({"text": "_"}, []),
 ]
 
 
@@ -337,7 +343,7 @@ def test_runs_are_listed_newest_first_and_filtered(store: Store, by: dict[str, o
     rows = [
         run("01", saga="a", event_seq=7),
         run("02", saga="b", event_seq=7, state="COMPLETED", ended_at=5),
-        run("03", saga="a", event_seq=8, state="STUCK"),
+        run("03", saga="a", event_seq=8, state="STUCK", reason="503 ClÖsed"),
         run("04", saga="b", event_seq=9),
         run("05", saga="a", event_seq=9, state="COMPLETED", ended_at=6),
     ]

@@ -15,7 +15,8 @@ from hms_orch_cli.participant.address_book import AddressBook
 from hms_orch_cli.participant.http import HttpParticipants, Transport
 from hms_orch_cli.participant.plain_http import PlainHttp
 from hms_orch_cli.participant.reqwest import Reqwest
-from hms_orch_cli.ports import CallRequest, Claims, Service
+from hms_orch_cli.ports.participants import CallRequest, Claims
+from hms_orch_cli.ports.services import Service
 from hms_orch_cli.saga.outcome import Answer, Wire
 from tests.participant.fake_service import FakeService, Reply
 

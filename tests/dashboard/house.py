@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ import orjson
 from starlette.applications import Starlette
 
 from hms_orch_cli.application.clock import SystemClock
+from hms_orch_cli.application.instruments import Instruments
 from hms_orch_cli.application.office import Checked, Office
 from hms_orch_cli.config.tokens import Token
 from hms_orch_cli.dashboard.app import create_app
@@ -21,12 +22,16 @@ from hms_orch_cli.event_store.memory import MemoryStore
 from hms_orch_cli.expressions import CelExpressions
 from hms_orch_cli.orchestrator.orchestrator import Orchestrator
 from hms_orch_cli.orchestrator.requests import RequestWriter
-from hms_orch_cli.ports import CallRequest
+from hms_orch_cli.participant.meter import Meter
+from hms_orch_cli.ports.participants import CallRequest
+from hms_orch_cli.ports.services import Service
 from hms_orch_cli.saga.outcome import Answer, Wire
 from hms_orch_cli.sagafile.check import check
 from hms_orch_cli.signing.callback import callback_token, read_callback
+from hms_orch_cli.views.activity import Activity
 
 EVENT_BYTES = 4_096
+SERVICES = {"pay-svc": Service("http://127.0.0.1:9001")}
 SECRET = b"a secret of the tests, 32 bytes."
 
 SAGA = """
@@ -80,6 +85,7 @@ class House(NamedTuple):
     participants: FakeParticipants
     app: Starlette
     client: httpx.AsyncClient
+    heard: Activity
 
     async def deploy(self, text: str | None = None) -> None:
         """Deploys a definition over HTTP."""
@@ -100,6 +106,12 @@ class House(NamedTuple):
         """Until nothing moves any more."""
         await asyncio.wait_for(self.orchestrator.until_idle(), 20)
 
+    async def written(self) -> None:
+        """Until the run list, which is written behind, knows everything."""
+        async with asyncio.timeout(20):
+            while self.office.folded_to() < self.office.last_seq():
+                await asyncio.sleep(0.01)
+
     def callback(self, saga_id: str, step: str, op: str = "call") -> str:
         """The path of a callback."""
         return f"/v1/callbacks/{callback_token(SECRET, saga_id, step, op)}"
@@ -116,6 +128,9 @@ async def open_house(
     waiting: int = 32_768,
     store: Any = None,
     participants: Any = None,
+    services: Mapping[str, Service] = SERVICES,
+    event_bytes: int = EVENT_BYTES,
+    headers: Mapping[str, str] | None = None,
 ) -> AsyncIterator[House]:
     """A running one; its journal takes so many appends at a time. Over a new store in memory, unless one is given."""
     store = MemoryStore() if store is None else store
@@ -126,9 +141,9 @@ async def open_house(
     writer = RequestWriter(
         lambda *named: f"http://localhost/v1/callbacks/{callback_token(SECRET, *named)}", lambda name: ""
     )
-    orchestrator = Orchestrator(
-        journal, store, store, participants, cel, clock, writer, [], calls=8, calls_per_service=8
-    )
+    meter = Meter(participants)
+    heard = Activity()
+    orchestrator = Orchestrator(journal, store, store, meter, cel, clock, writer, [heard], calls=8, calls_per_service=8)
 
     def checked(text: bytes) -> Checked:
         found = check(text, "definition", cel)
@@ -145,16 +160,19 @@ async def open_house(
         jwks=lambda: {"keys": [{"kty": "EC", "kid": "k1"}]},
         read_callback=lambda token: read_callback(SECRET, token),
         check=checked,
-        event_bytes=EVENT_BYTES,
+        event_bytes=event_bytes,
         backlog=backlog,
+        instruments=Instruments(journal.seconds, meter.seconds, lambda: journal.waiting),
+        heard=heard,
+        services=services,
     )
     app = create_app(office, host=host, tokens=tokens, named_tokens=named, session_secret=SECRET, public_url=public_url)
     orchestrator.start()
     office.ready = True
     transport = httpx.ASGITransport(app)
     try:
-        async with httpx.AsyncClient(transport=transport, base_url="http://localhost:7600") as client:
-            yield House(store, orchestrator, office, participants, app, client)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost:7600", headers=headers) as client:
+            yield House(store, orchestrator, office, participants, app, client, heard)
     finally:
         await orchestrator.stop()
         await journal.close()

@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from hms_orch_cli.dashboard import openapi
 from hms_orch_cli.dashboard.headers import HEADERS
+from hms_orch_cli.dashboard.pages import PAGES
 from hms_orch_cli.errors import HmsError, Overloaded, StoreFailed, StoreFull
 from hms_orch_cli.saga.outcome import Answer, Wire
 from tests.dashboard.house import House, event, saga
@@ -78,10 +79,21 @@ async def test_a_definition_is_deployed_once_changed_and_taken_back(house: House
         first,
         ["filter data.n >= 0 → data.n > 5"],
     )
+    assert [(change["kind"], change["key"], change["before"], change["after"]) for change in told["difference"]] == [
+        ("changed", "filter", "data.n >= 0", "data.n > 5")
+    ]
     (listed,) = (await house.client.get("/v1/definitions")).json()["definitions"]
     assert (listed["id"], listed["revision"]) == ("shop.order.v1", told["revision"])
+    one = (await house.client.get("/v1/definitions/shop.order.v1")).json()
+    assert one == {"id": "shop.order.v1", "revision": told["revision"], "content": listed["content"]}
+    earlier = (await house.client.get(f"/v1/definitions/shop.order.v1?revision={first}")).json()
+    assert (earlier["revision"], earlier["content"]["filter"]) == (first, "data.n >= 0")
+    for unknown in ("shop.order.v1?revision=nix", "nix"):
+        assert (await house.client.get(f"/v1/definitions/{unknown}")).status_code == 404
     assert (await house.client.delete("/v1/definitions/shop.order.v1")).status_code == 204
     assert (await house.client.get("/v1/definitions")).json() == {"definitions": []}
+    assert (await house.client.get("/v1/definitions/shop.order.v1")).status_code == 404
+    assert (await house.client.get(f"/v1/definitions/shop.order.v1?revision={first}")).json() == earlier
     assert (await house.client.delete("/v1/definitions/shop.order.v1")).status_code == 404
 
 
@@ -185,15 +197,15 @@ async def test_the_keys_are_public(house: House) -> None:
     assert "max-age" in answer.headers["cache-control"]
 
 
-PAGES = ("/", "/runs/{id}", "/live", "/static/{name}", "/login", "/logout")
-"""The page's own, which are no API."""
+OF_THE_PAGE = (*PAGES, "/live", "/login", "/logout")
+"""Its own routes, which are no API."""
 
 
 def test_openapi_describes_the_routes_that_exist_and_no_other(house: House) -> None:
     routes = {
         (route.path, method.lower())
         for route in house.app.routes
-        if isinstance(route, Route) and route.path not in PAGES
+        if isinstance(route, Route) and route.path not in OF_THE_PAGE
         for method in (route.methods or set()) - {"HEAD"}
     }
     described = {(path, method) for path, item in openapi.document()["paths"].items() for method in item}

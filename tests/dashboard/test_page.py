@@ -1,56 +1,34 @@
-"""The page: what it shows, and that nothing from outside becomes more than text."""
+"""The page: its frame, its files, the list of runs; and that nothing from outside becomes more than text."""
 
 from __future__ import annotations
 
-import re
-from html.parser import HTMLParser
-
 import pytest
 
-from hms_orch_cli.dashboard.run_view import duration
+from hms_orch_cli.dashboard.words import duration, sentence
 from hms_orch_cli.saga.outcome import Answer, Wire
 from tests.dashboard.house import House, event
-
-HOSTILE = "</p><script>alert(1)</script><img src=x onerror=alert(2)> \x1b[31m \u202egnp.exe \u200b \x9b & \" '"
-UNSEEN = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
+from tests.dashboard.pages import HOSTILE, Elements, is_harmless
 
 
-class Elements(HTMLParser):
-    """The elements of a page, as (name, attributes), and its text."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.found: list[tuple[str, dict[str, str | None]]] = []
-        self.words = ""
-        self.feed(page)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Notes an element."""
-        self.found.append((tag, dict(attrs)))
-
-    def handle_data(self, data: str) -> None:
-        """Notes text."""
-        self.words += data
+async def page_of(house: House, path: str, **query: str) -> Elements:
+    """A page that is there and harmless."""
+    answer = await house.client.get(path, params=query)
+    assert answer.status_code == 200, answer.text
+    return is_harmless(answer.text)
 
 
-def is_harmless(page: str) -> Elements:
-    """Asserts that a page holds no element, attribute or letter that is not its own."""
-    elements = Elements(page)
-    scripts = [attributes for name, attributes in elements.found if name == "script"]
-    assert len(scripts) == 1 and (scripts[0]["src"] or "").startswith("/static/live.js")
-    assert not [name for name, _ in elements.found if name in ("img", "iframe", "style", "object", "form", "base")]
-    for _, attributes in elements.found:
-        assert not [name for name in attributes if name.startswith("on") or name == "style"]
-        assert (attributes.get("href") or "/").startswith("/")
-    assert not UNSEEN.search(page)
-    return elements
-
-
-async def test_without_a_run_it_teaches_the_three_commands(house: House) -> None:
-    page = is_harmless((await house.client.get("/")).text).words
-    for command in ("hms-orch deploy", "hms-orch up", "hms-bus publish"):
-        assert command in page
+@pytest.mark.parametrize(
+    ("path", "commands"),
+    [
+        ("/", ("hms-orch deploy", "hms-orch up", "hms-bus publish")),
+        ("/hitl", ("hms-orch hitl decide",)),
+        ("/definitions", ("hms-orch validate", "hms-orch deploy")),
+    ],
+)
+async def test_what_is_empty_teaches_what_to_do(house: House, path: str, commands: tuple[str, ...]) -> None:
+    words = (await page_of(house, path)).words
+    for command in commands:
+        assert command in words
 
 
 async def test_runs_are_listed_with_their_steps(house: House) -> None:
@@ -58,50 +36,84 @@ async def test_runs_are_listed_with_their_steps(house: House) -> None:
     house.participants.answers["/ship"] = Answer(Wire.ANSWERED, 422, reason="the van is broken")
     await house.publish(event(1))
     await house.settle()
-    elements = is_harmless((await house.client.get("/")).text)
+    elements = await page_of(house, "/")
     assert "shop.order.v1" in elements.words
     assert "ship: 422 the van is broken" in elements.words
-    marks = [
-        attributes["aria-label"]
-        for name, attributes in elements.found
-        if "mark" in (attributes.get("class") or "").split()
+    assert [mark["title"] for mark in elements.of_class("mark")] == [
+        "pay: compensated · pay done",
+        "ship: failed · the van is broken",
     ]
-    assert marks == ["pay: compensated · pay done", "ship: failed · the van is broken"]
+    (track,) = elements.of_class("track")
+    assert track["aria-label"] == "0 of 2 steps done; pay compensated; ship failed"
 
 
-async def test_states_and_sagas_are_chosen_by_the_query(house: House) -> None:
+async def test_runs_are_chosen_by_state_saga_and_text(house: House) -> None:
     await house.deploy()
     await house.publish(event(1))
     await house.settle()
-    assert "shop.order.v1" in (await house.client.get("/?state=completed&saga=shop.order.v1")).text
-    assert "No run fits" in (await house.client.get("/?state=stuck")).text
-    assert "No run fits" in (await house.client.get("/?saga=other")).text
+    for query in ({"state": "completed", "saga": "shop.order.v1"}, {"text": "E1"}, {"text": "ORDER.placed"}):
+        assert "No run fits" not in (await page_of(house, "/", **query)).words, query
+    for query in ({"state": "stuck"}, {"saga": "other"}, {"text": "nothing like it"}, {"text": "%"}):
+        assert "No run fits" in (await page_of(house, "/", **query)).words, query
     assert (await house.client.get("/?state=nix")).status_code == 400
 
 
+async def test_a_choice_is_kept_by_the_links_of_the_others(house: House) -> None:
+    await house.deploy()
+    await house.publish(event(1))
+    await house.settle()
+    elements = await page_of(house, "/", saga="shop.order.v1", text="order", state="completed")
+    links = [attributes["href"] for attributes in elements.having("href")]
+    assert "/?state=failed&saga=shop.order.v1&text=order" in links
+    assert "/?state=completed&text=order" in links
+    assert "/?state=completed&saga=shop.order.v1" in links
+
+
+async def test_older_runs_are_a_page_away_and_none_is_left_out(house: House) -> None:
+    await house.deploy()
+    for first in range(0, 120, 10):
+        await house.publish(*(event(first + n) for n in range(10)))
+    await house.settle()
+    await house.written()
+    seen: list[str] = []
+    address: str | None = "/"
+    while address:
+        elements = is_harmless((await house.client.get(address)).text)
+        seen += [str(row["href"]) for row in elements.of_class("name")]
+        address = next((str(link["href"]) for link in elements.having("rel") if link["rel"] == "next"), None)
+    assert len(seen) == len(set(seen)) == 120
+    assert seen == sorted(seen, reverse=True)
+
+
 async def test_hostile_text_is_text_on_every_page(house: House) -> None:
-    house.participants.answers["/pay"] = Answer(Wire.ANSWERED, 200, {"message": HOSTILE})
+    house.participants.answers["/pay"] = Answer(Wire.ANSWERED, 200, {"message": HOSTILE, HOSTILE: [HOSTILE]})
     house.participants.answers["/ship"] = Answer(Wire.ANSWERED, 422, reason=HOSTILE)
+    house.participants.answers["/refund"] = Answer(Wire.ANSWERED, 409, reason=HOSTILE)
     await house.deploy()
     plain = "<script>\u202e</script>'\""
     await house.publish(event(1, id=plain, source=plain, subject=plain, data={"n": 1, "<script>": HOSTILE}))
     await house.settle()
     (run,) = (await house.client.get("/v1/sagas")).json()["sagas"]
-    assert run["state"] == "FAILED"
-    for path in ("/", f"/runs/{run['sagaId']}"):
-        words = is_harmless((await house.client.get(path)).text).words
+    (item,) = (await house.client.get("/v1/hitl")).json()["items"]
+    assert run["state"] == "STUCK"
+    for path in ("/", f"/runs/{run['sagaId']}", "/hitl", f"/hitl/{item['id']}"):
+        words = (await page_of(house, path)).words
         assert "<script>alert(1)</script>" in words
         assert "\\x1b[31m \\u202egnp.exe" in words
 
 
-@pytest.mark.parametrize("path", ["/", "/runs/x"])
-async def test_a_hostile_address_is_text(house: House, path: str) -> None:
-    answer = await house.client.get(path, params={"saga": HOSTILE})
-    is_harmless(answer.text)
+@pytest.mark.parametrize("query", ["saga", "text", "before"])
+@pytest.mark.parametrize("path", ["/", "/runs/x", "/hitl/x", "/definitions/x"])
+async def test_a_hostile_address_is_text(house: House, path: str, query: str) -> None:
+    await house.deploy()
+    await house.publish(event(1))
+    await house.settle()
+    is_harmless((await house.client.get(path, params={query: HOSTILE})).text)
 
 
-async def test_an_unknown_run_is_told_on_a_page(house: House) -> None:
-    answer = await house.client.get("/runs/%3Cscript%3E%E2%80%AE")
+@pytest.mark.parametrize("place", ["runs", "hitl", "definitions"])
+async def test_what_is_not_there_is_told_on_a_page(house: House, place: str) -> None:
+    answer = await house.client.get(f"/{place}/%3Cscript%3E%E2%80%AE")
     assert answer.status_code == 404
     is_harmless(answer.text)
 
@@ -122,11 +134,16 @@ async def test_files_of_the_page_are_there(house: House) -> None:
     elements = Elements((await house.client.get("/")).text)
     addresses = [attributes.get("href") or attributes.get("src") for name, attributes in elements.found
                  if name in ("link", "script")]  # fmt: skip
-    assert len(addresses) == 3
+    assert len(addresses) == 9
     for address in addresses:
         answer = await house.client.get(str(address))
         assert answer.status_code == 200
         assert "immutable" in answer.headers["cache-control"]
+
+
+async def test_only_files_of_the_page_are_served(house: House) -> None:
+    for name in ("page.py", "..%2Fpage.css", "%2Fetc%2Fpasswd", "page.css%00"):
+        assert (await house.client.get(f"/static/{name}")).status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -136,3 +153,8 @@ async def test_files_of_the_page_are_there(house: House) -> None:
 )  # fmt: skip
 def test_durations_are_told_in_two_units(ms: int, words: str) -> None:
     assert duration(ms) == words
+
+
+def test_times_in_a_sentence_are_shortened_and_the_rest_is_text() -> None:
+    told = sentence("<b> until 2026-12-12T03:31:50.262Z")
+    assert told.startswith("&lt;b&gt; until <time ") and told.endswith(">2026-12-12 03:31</time>")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from hms_orch_cli.event_store.group_commit import GroupCommit
 from hms_orch_cli.event_store.memory import MemoryStore
-from hms_orch_cli.ports import Append, Derived
+from hms_orch_cli.ports.store import Append, Derived
 
 from .making import event
 

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from hms_orch_cli.event_store.memory import MemoryStore
-from hms_orch_cli.ports import Append, Event, NewEvent, RunRow
+from hms_orch_cli.ports.store import Append, Event, NewEvent, RunRow
 
 
 def event(name: str = "e", data: str | None = '{"n": 1}') -> NewEvent:

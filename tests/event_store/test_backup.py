@@ -15,7 +15,7 @@ from hms_orch_cli.event_store.backup import backup
 from hms_orch_cli.event_store.chain import Anchor, verify
 from hms_orch_cli.event_store.sqlite import SqliteStore
 from hms_orch_cli.event_store.sqlite_reader import SqliteReader
-from hms_orch_cli.ports import Derived
+from hms_orch_cli.ports.store import Derived
 
 from .making import child, one, row
 

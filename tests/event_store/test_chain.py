@@ -15,7 +15,7 @@ from hms_orch_cli.errors import LogTampered, UsageError
 from hms_orch_cli.event_store.chain import GENESIS, START, Anchor, link, parse_anchor, verify
 from hms_orch_cli.event_store.sqlite import SqliteStore
 from hms_orch_cli.event_store.sqlite_reader import SqliteReader
-from hms_orch_cli.ports import Event
+from hms_orch_cli.ports.store import Event
 
 from .making import log, one
 

@@ -16,7 +16,7 @@ from hms_orch_cli.errors import StoreError, StoreFailed, StoreFull
 from hms_orch_cli.event_store import sqlite as sqlite_module
 from hms_orch_cli.event_store.chain import verify
 from hms_orch_cli.event_store.sqlite import SqliteStore
-from hms_orch_cli.ports import Append, Derived
+from hms_orch_cli.ports.store import Append, Derived
 
 from .faults import Fault, FaultyDisk
 from .making import event, one, row

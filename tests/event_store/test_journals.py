@@ -13,7 +13,7 @@ from hms_orch_cli.event_store import group_commit
 from hms_orch_cli.event_store.group_commit import GroupCommit
 from hms_orch_cli.event_store.inline import InlineJournal
 from hms_orch_cli.event_store.memory import MemoryStore
-from hms_orch_cli.ports import Append, Derived
+from hms_orch_cli.ports.store import Append, Derived
 
 from .gate import Gate
 from .making import event, row

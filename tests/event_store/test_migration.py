@@ -133,7 +133,7 @@ def test_killed_before_any_statement_it_is_old_or_new_and_opens_afterwards(tmp_p
 
 
 def test_the_derived_tables_of_a_migrated_file_take_rows(old: Path) -> None:
-    from hms_orch_cli.ports import Derived
+    from hms_orch_cli.ports.store import Derived
 
     with SqliteStore(old) as store:
         store.append([], Derived([row("01")]))

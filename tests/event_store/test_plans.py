@@ -10,7 +10,7 @@ import pytest
 
 from hms_orch_cli.event_store import sqlite_schema as schema
 from hms_orch_cli.event_store.sqlite import SqliteStore
-from hms_orch_cli.ports import Derived
+from hms_orch_cli.ports.store import Derived
 
 from .making import one, row
 

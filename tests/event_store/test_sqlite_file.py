@@ -16,10 +16,10 @@ from hms_orch_cli.errors import NotAStore, StoreError, StoreHeld, StoreMissing, 
 from hms_orch_cli.event_store import sqlite as sqlite_module
 from hms_orch_cli.event_store.backup import backup
 from hms_orch_cli.event_store.chain import verify
-from hms_orch_cli.event_store.files import refuse_network
+from hms_orch_cli.event_store.files import refuse_network, stored_bytes
 from hms_orch_cli.event_store.sqlite import SqliteStore
 from hms_orch_cli.event_store.sqlite_reader import SqliteReader
-from hms_orch_cli.ports import Derived
+from hms_orch_cli.ports.store import Derived
 
 from .making import one, row
 
@@ -277,3 +277,12 @@ def test_a_foreign_writer_that_does_not_let_go_is_told_of(tmp_path: Path, monkey
         other.execute("ROLLBACK")
         other.close()
         assert store.append([one("run/1", 0)]) == [1]
+
+
+def test_a_store_takes_what_its_files_take(tmp_path: Path) -> None:
+    path = tmp_path / "events.db"
+    assert stored_bytes(path) == 0
+    store = SqliteStore(path)
+    store.append([one("run/1", 0)])
+    assert stored_bytes(path) == path.stat().st_size + path.with_name("events.db-wal").stat().st_size > 4_096
+    store.close()

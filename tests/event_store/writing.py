@@ -10,7 +10,7 @@ import sys
 
 from hms_orch_cli.event_store.group_commit import GroupCommit
 from hms_orch_cli.event_store.sqlite import SqliteStore
-from hms_orch_cli.ports import NewEvent
+from hms_orch_cli.ports.store import NewEvent
 
 
 async def main() -> None:

@@ -22,7 +22,8 @@ from hms_orch_cli.event_store.memory import MemoryStore
 from hms_orch_cli.expressions import CelExpressions
 from hms_orch_cli.orchestrator.orchestrator import Orchestrator
 from hms_orch_cli.orchestrator.requests import RequestWriter
-from hms_orch_cli.ports import Append, CallRequest, Derived, Event, NewEvent, RunRow
+from hms_orch_cli.ports.participants import CallRequest
+from hms_orch_cli.ports.store import Append, Derived, Event, NewEvent, RunRow
 from hms_orch_cli.saga.event_types import RUN_FACTS
 from hms_orch_cli.saga.events import RunFact
 from hms_orch_cli.saga.outcome import Answer, Wire

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hms_orch_cli.ports import CallRequest
+from hms_orch_cli.ports.participants import CallRequest
 from hms_orch_cli.saga.outcome import Answer, Wire
 
 from ..rule_pages import sagas

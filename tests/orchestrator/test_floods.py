@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from hms_orch_cli.event_store.memory import MemoryStore
-from hms_orch_cli.ports import Append, Derived
+from hms_orch_cli.ports.store import Append, Derived
 
 from .house import House, Mains, Process, content
 

@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from hms_orch_cli.orchestrator.gate import Gate
-from hms_orch_cli.ports import CallRequest
+from hms_orch_cli.ports.participants import CallRequest
 from hms_orch_cli.saga.inputs import Cancel
 from hms_orch_cli.saga.outcome import Answer
 
@@ -37,12 +37,14 @@ def test_a_place_goes_to_the_first_in_line_who_fits() -> None:
     for service in "aab":
         gate.enter(service)
     admitted = line(gate, "a", "b", "c")
+    assert gate.in_line == 3
     gate.leave("b")
     assert admitted == ["b1"], "the first in line is for a, which is full"
     gate.leave("a")
     assert admitted == ["b1", "a0"]
     gate.leave("a")
     assert admitted == ["b1", "a0", "c2"]
+    assert gate.in_line == 0
 
 
 def test_a_busy_service_does_not_keep_the_others_waiting_for_ever() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from hms_orch_cli.errors import NotAllowed, StoreFull, VersionConflict
 from hms_orch_cli.event_store.memory import MemoryStore
-from hms_orch_cli.ports import Append, Derived
+from hms_orch_cli.ports.store import Append, Derived
 
 from ..specs import step
 from .house import Doors, House, Mains, Process, Services, content, event_id, ok, said, until

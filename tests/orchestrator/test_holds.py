@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from hms_orch_cli.ports import CallRequest
+from hms_orch_cli.ports.participants import CallRequest
 from hms_orch_cli.saga.outcome import Answer
 
 from ..specs import group, step

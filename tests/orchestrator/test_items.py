@@ -9,7 +9,7 @@ import pytest
 
 from hms_orch_cli.application.overview import items_json
 from hms_orch_cli.errors import NotAllowed
-from hms_orch_cli.ports import CallRequest
+from hms_orch_cli.ports.participants import CallRequest
 from hms_orch_cli.saga.outcome import Answer
 
 from ..specs import step

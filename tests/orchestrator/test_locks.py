@@ -9,7 +9,7 @@ import pytest
 
 from hms_orch_cli.errors import NotAllowed, NotFound
 from hms_orch_cli.orchestrator.locks import Locks
-from hms_orch_cli.ports import CallRequest
+from hms_orch_cli.ports.participants import CallRequest
 from hms_orch_cli.saga.outcome import Answer
 
 from ..lock_story import Held, lock_story
@@ -393,3 +393,13 @@ def test_who_asks_twice_stands_in_line_once() -> None:
     locks.leave("a")
     locks.leave("b")
     assert (granted, locks.holder("k")) == (["b"], "")
+
+
+def test_the_first_in_line_is_the_one_whose_event_came_first_whatever_the_lock() -> None:
+    locks = Locks(lambda saga_id, fence: None)
+    assert locks.first_in_line() is None
+    for seq, (key, saga_id) in enumerate([("a", "holder-a"), ("b", "holder-b"), ("b", "second"), ("a", "third")]):
+        locks.ask(key, seq, saga_id)
+    assert locks.first_in_line() == "second"
+    locks.leave("second")
+    assert locks.first_in_line() == "third"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from hms_orch_cli.errors import NotAllowed, NotFound, StoreFull
-from hms_orch_cli.ports import Append, Derived
+from hms_orch_cli.ports.store import Append, Derived
 
 from ..specs import group, step
 from .house import SAGA, Doors, House, Mains, Process, Services, content, event_id, ok, said, until

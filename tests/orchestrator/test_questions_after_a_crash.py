@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from hms_orch_cli.errors import StoreFailed
-from hms_orch_cli.ports import Append, Derived
+from hms_orch_cli.ports.store import Append, Derived
 
 from ..specs import step
 from .house import SAGA, House, Mains, Services, content, said

@@ -9,7 +9,7 @@ import pytest
 
 from hms_orch_cli.application.alone import Alone
 from hms_orch_cli.errors import NotAllowed, StoreFailed
-from hms_orch_cli.ports import CallRequest
+from hms_orch_cli.ports.participants import CallRequest
 from hms_orch_cli.saga.identity import redrive_id
 from hms_orch_cli.saga.outcome import Answer
 

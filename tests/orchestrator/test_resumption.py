@@ -13,7 +13,8 @@ import pytest
 from hms_orch_cli.application.replay import Rebuilt, rewritten
 from hms_orch_cli.event_store.memory import MemoryStore
 from hms_orch_cli.orchestrator.projection import DISPATCHED, TOTALS
-from hms_orch_cli.ports import CallRequest, Derived, Event
+from hms_orch_cli.ports.participants import CallRequest
+from hms_orch_cli.ports.store import Derived, Event
 from hms_orch_cli.saga.outcome import Answer
 
 from ..specs import group, sequence, step

@@ -10,7 +10,7 @@ import pytest
 
 from hms_orch_cli.application.deploy import deploy_append
 from hms_orch_cli.errors import EventConflict, StoreFull
-from hms_orch_cli.ports import CallRequest
+from hms_orch_cli.ports.participants import CallRequest
 from hms_orch_cli.saga.inputs import Abandon, Cancel
 from hms_orch_cli.saga.outcome import Answer
 from hms_orch_cli.saga.state import Status

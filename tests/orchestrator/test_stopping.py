@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from hms_orch_cli.orchestrator import orchestrator
-from hms_orch_cli.ports import CallRequest
+from hms_orch_cli.ports.participants import CallRequest
 from hms_orch_cli.saga.outcome import Answer
 
 from ..specs import step

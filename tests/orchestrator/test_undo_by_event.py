@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hms_orch_cli.errors import StoreFailed
-from hms_orch_cli.ports import CallRequest
+from hms_orch_cli.ports.participants import CallRequest
 from hms_orch_cli.saga.outcome import Answer, Verdict, Wire
 
 from ..specs import group, step

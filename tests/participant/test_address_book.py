@@ -7,7 +7,7 @@ import pytest
 from hms_orch_cli.errors import ConfigError
 from hms_orch_cli.participant.address_book import AddressBook
 from hms_orch_cli.participant.forbidden import is_forbidden_address
-from hms_orch_cli.ports import Service
+from hms_orch_cli.ports.services import Service
 
 
 def book(url: str, audience: str | None = None) -> AddressBook:

@@ -16,7 +16,7 @@ from hms_orch_cli.participant.http import HttpParticipants
 from hms_orch_cli.participant.plain_http import PlainHttp
 from hms_orch_cli.participant.reqwest import Reqwest
 from hms_orch_cli.participant.resolver import Resolver
-from hms_orch_cli.ports import Service
+from hms_orch_cli.ports.services import Service
 from hms_orch_cli.saga.outcome import Wire
 from hms_orch_cli.signing.keys import KeyRing
 from hms_orch_cli.signing.token import Es256Signer

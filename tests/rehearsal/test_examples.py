@@ -9,12 +9,9 @@ import pytest
 from hms_orch_cli.cli.narration import spoken
 from hms_orch_cli.rehearsal.outcome import said
 from hms_orch_cli.rehearsal.playing import Rehearsal
-from hms_orch_cli.sagafile.paths import is_test
-from tests.documents import ROOT
+from tests.documents import SAGAS
 
 from .house import CEL
-
-SAGAS = sorted(file for file in (ROOT / "sagas").glob("*.yaml") if not is_test(file.name))
 
 
 @pytest.mark.parametrize("saga", SAGAS, ids=lambda file: file.stem)

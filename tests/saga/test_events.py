@@ -7,8 +7,9 @@ import json
 import pytest
 
 from hms_orch_cli.saga.encoding import from_data, to_data
-from hms_orch_cli.saga.event_types import RUN_FACTS, TYPES, is_reserved
+from hms_orch_cli.saga.event_types import RUN_FACTS, TYPES
 from hms_orch_cli.saga.events import RunFact
+from hms_orch_cli.saga.reserved import is_reserved
 
 from .facts import AT, SAMPLES, SPARSE
 

@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 
 from hms_orch_cli.errors import ExpressionError
 from hms_orch_cli.expressions import CelExpressions
+from hms_orch_cli.sagafile.paths import is_test
 from hms_orch_cli.sagafile.places import SENT
 from hms_orch_cli.sagafile.project import check_files
 from hms_orch_cli.sagafile.reports.github import as_annotations
@@ -33,13 +34,12 @@ VALUES: dict[str, Any] = {
 }
 
 
-def check_file(data: bytes) -> None:
-    """A file, beside another: a result that can be told in every format."""
-    found = check_files(
-        [("any.yaml", data), ("other.yaml", NEIGHBOUR)], CEL, services=book("pay", far="http://far.example")
-    )
+def check_file(data: bytes, name: str = "any.yaml") -> None:
+    """A file, beside another: a result that can be told in every format. A file of tests is beside its saga."""
+    files = [(name, data), ("any.yaml" if is_test(name) else "other.yaml", NEIGHBOUR)]
+    found = check_files(files, CEL, services=book("pay", far="http://far.example"))
     first, *_ = found
-    assert first.findings or first.documents or first.silenced
+    assert first.findings or first.documents or first.silenced or is_test(name)
     for document in first.documents:
         json.dumps(document.content, allow_nan=False)
         assert len(document.revision) == 64

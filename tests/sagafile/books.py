@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from hms_orch_cli.ports import Service
+from hms_orch_cli.ports.services import Service
 
 
 def book(*names: str, **elsewhere: str) -> Mapping[str, Service]:

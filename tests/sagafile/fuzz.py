@@ -23,7 +23,7 @@ def main() -> int:
     try:
         import atheris
     except ImportError:
-        print("atheris is not installed: pip install atheris (there are wheels for some versions of Python only)")
+        print("atheris is not installed: pip install -e '.[fuzz]' (there are wheels for some versions of Python only)")
         return 0
     with atheris.instrument_imports(include=["hms_orch_cli"]):
         from tests.sagafile.any_input import MAX_EXPRESSION, check_expression, check_file

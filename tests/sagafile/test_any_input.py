@@ -8,8 +8,10 @@ from typing import Any
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from hms_orch_cli.sagafile.schema import TESTS as TESTS_SCHEMA
 from hms_orch_cli.sagafile.schema import schema_text
 from hms_orch_cli.sagafile.source import MAX_BYTES
+from tests.documents import ROOT
 from tests.sagafile.any_input import MAX_EXPRESSION, check_expression, check_file
 from tests.sagafile.broken_files import FOLDER
 
@@ -17,39 +19,33 @@ SCHEMA = json.loads(schema_text())
 KEYS = sorted({key for part in [SCHEMA, *SCHEMA["$defs"].values()] for key in part.get("properties", ())})
 WORDS = ["pay", "event", "GET", "POST", "a:/b", "a:/${data.x}", "${", "${}", "$${", "data.x == 1", "true", "saga.x"]
 CORPUS = [path.read_bytes() for path in sorted(FOLDER.rglob("*.yaml"))]
+TESTS = [path.read_bytes() for path in sorted((ROOT / "sagas").glob("*.test.yaml"))]
+TEST_KEYS = sorted(
+    {key for part in json.loads(schema_text(TESTS_SCHEMA))["$defs"].values() for key in part.get("properties", ())}
+)
 SIGNS = "ab:-[]{}\"'#&*!|>%@`?,\n\t \r0.$~<\\\u2028\x85é😀"
 CEL = [
-    "data",
-    ".a",
-    "context.pay.id",
-    "event.type",
-    "secret.KEY",
-    "saga.id",
-    "has(",
-    "[1, 2]",
-    "{'a': 1}",
-    ".all(x, ",
-    "1",
-]
-CEL += [
-    "(",
-    ")",
-    " + ",
-    " == ",
-    " && ",
-    "!",
-    " in ",
-    " ? ",
-    " : ",
-    "'x'",
-    '"',
-    "b'\\xff'",
-    "1.5",
-    "null",
-    "[",
-    "]",
-    "-",
-    "/ 0",
+    *("data", ".a", "context.pay.id", "event.type", "secret.KEY", "saga.id", "has(", "[1, 2]", "{'a': 1}", ".all(x, "),
+    *(
+        ".map(y, ",
+        "(",
+        ")",
+        "[",
+        "]",
+        "!",
+        "-",
+        " + ",
+        " == ",
+        " && ",
+        " in ",
+        " ? ",
+        " : ",
+        " / 0",
+        "1",
+        "1.5",
+        "null",
+    ),
+    *("'x'", '"', "b'\\xff'"),
 ]
 
 leaves = st.sampled_from(WORDS) | st.text(max_size=20) | st.integers() | st.floats() | st.booleans() | st.none()
@@ -93,6 +89,25 @@ def test_any_mixture_of_files_ends_in_a_result(first: bytes, second: bytes, draw
     """A piece of one, something else, a piece of the other."""
     cuts = [draw.draw(st.integers(0, len(data))) for data in (first, second)]
     check_file(first[: cuts[0]] + draw.draw(st.binary(max_size=8)) + second[cuts[1] :])
+
+
+@given(st.sampled_from(TESTS), st.sampled_from([*TESTS, *CORPUS]), st.data())
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_any_mixture_of_files_of_tests_ends_in_a_result(first: bytes, second: bytes, draw: st.DataObject) -> None:
+    cuts = [draw.draw(st.integers(0, len(data))) for data in (first, second)]
+    check_file(first[: cuts[0]] + draw.draw(st.binary(max_size=8)) + second[cuts[1] :], "any.test.yaml")
+
+
+@given(st.dictionaries(st.sampled_from(TEST_KEYS), values, max_size=8), st.data())
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_any_content_of_a_file_of_tests_ends_in_a_result(given: Any, draw: st.DataObject) -> None:
+    """Whatever values stand under the keys of its own language."""
+    case = {
+        "name": "a",
+        "given": given,
+        "expect": draw.draw(st.dictionaries(st.sampled_from(TEST_KEYS), values, max_size=8)),
+    }
+    check_file(json.dumps({"tests": [case]}).encode(), "any.test.yaml")
 
 
 @given(st.text(max_size=MAX_EXPRESSION) | st.lists(st.sampled_from(CEL), max_size=40).map("".join))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tracemalloc
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -19,6 +20,7 @@ from tests.sagafile.worst_files import FILES, worst_file
 CALLS_PER_BYTE = 64
 CHARACTERS_PER_BYTE = 4
 COMPILED = 15_000
+MOST_MEMORY = 32 * 1024 * 1024
 TRIED_OF_ONE, TRIED_BETWEEN = 50, 2_000
 
 
@@ -78,6 +80,26 @@ def test_the_work_is_bounded_by_the_size_of_the_file(name: str, monkeypatch: pyt
     assert expressions.characters <= CHARACTERS_PER_BYTE * len(data)
     assert tried <= TRIED_OF_ONE + (TRIED_BETWEEN if name.startswith("sagas") else 0)
     assert len(checked.findings) <= 100
+
+
+LARGEST = (
+    *("small documents", "steps that are nothing", "sagas that may start themselves", "templates", "alias bomb"),
+    "a comment with many words",
+)
+
+
+@pytest.mark.parametrize("name", LARGEST)
+def test_the_memory_is_bounded(name: str) -> None:
+    """As Python counts it; `bench/validate.py` measures the whole process, with every file."""
+    data = worst_file(name)
+    tracemalloc.start()
+    try:
+        check_files([("x.yaml", data)], CelExpressions(), services=book("pay"))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert peak <= MOST_MEMORY
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -66,6 +66,19 @@ def test_unknown_services_are_left_alone_without_an_address_book() -> None:
     assert checked(PAY.replace("payment-svc", "other"), services=None).findings == ()
 
 
+def test_a_file_has_ten_thousand_expressions_at_most() -> None:
+    """In however many texts and sagas they stand."""
+    body = f"{{service: payment-svc, path: /pay, body: '{'${1}' * 5_000}'}}"
+    saga = PAY.replace("payment-svc:/pay", body)
+    other = "---\n" + saga.replace("pay.v1", "other.v1")
+
+    assert checked(saga + other).ok
+    refused = checked(saga + other.replace("trigger: a", "trigger: a\nfilter: data.a"))
+    assert [(found.rule, found.message) for found in refused.findings] == [
+        ("HMS003", "the file has more than 10,000 expressions")
+    ]
+
+
 def test_strict_refuses_what_is_a_warning_otherwise() -> None:
     result = checked(PAY.replace("payment-svc", "other"), strict=True)
 

@@ -10,19 +10,17 @@ import pytest
 
 from hms_orch_cli.expressions import CelExpressions
 from hms_orch_cli.sagafile.check import check
-from hms_orch_cli.sagafile.paths import is_test
 from hms_orch_cli.sagafile.places import steps_of
-from tests.documents import ROOT, document, rows, section, words
+from tests.documents import SAGAS, document, rows, section, words
 from tests.sagafile.test_schema import CONTRACT, SCHEMA
 
-FILES = sorted(file for file in (ROOT / "sagas").glob("*.yaml") if not is_test(file.name))
 OF_THE_USER = ("headers", "query", "body", "output", "outcomes")
 """Maps whose keys are not the language's."""
 
 
 def contents() -> list[dict[str, Any]]:
     return [
-        document.content for file in FILES for document in check(file.read_bytes(), "x", CelExpressions()).documents
+        document.content for file in SAGAS for document in check(file.read_bytes(), "x", CelExpressions()).documents
     ]
 
 
@@ -38,7 +36,7 @@ def keys(value: Any) -> Iterator[str]:
             yield from keys(inner)
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", SAGAS, ids=lambda file: file.stem)
 def test_an_example_is_right(file: Any) -> None:
     """But for its services, which are in no address book here."""
     checked = check(file.read_bytes(), file.name, CelExpressions(), services={})
@@ -66,7 +64,7 @@ def test_an_undo_by_event_is_shown_in_both_forms() -> None:
     assert {"event", "retry", "timeoutMs"} in [set(undo) for undo in undos if isinstance(undo, Mapping)]
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", SAGAS, ids=lambda file: file.stem)
 def test_an_example_is_linked_from_the_page_on_the_language(file: Any) -> None:
     assert f"(../sagas/{file.name})" in document("language.md")
 

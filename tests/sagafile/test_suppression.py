@@ -110,6 +110,14 @@ def test_line_ends_of_windows_change_nothing() -> None:
     assert reason == "it runs elsewhere"
 
 
+def test_a_comment_names_twenty_rules_at_most() -> None:
+    def named(count: int) -> list[tuple[int, str]]:
+        return rules(SAGA.replace("/one", f"/one # hms-orch: ignore[{','.join(['HMS042'] * count)}]"))
+
+    assert named(20) == [(7, "HMS042")]
+    assert named(21)[0] == (5, "HMS008")
+
+
 def test_nothing_is_called_unused_beside_an_error() -> None:
     """A rule looks away from what is wrong already, so nobody knows."""
     text = SAGA.replace("/one", "/one # hms-orch: ignore[HMS023]")

@@ -7,7 +7,7 @@ import jwt
 import pytest
 
 from hms_orch_cli.errors import ConfigError
-from hms_orch_cli.ports import Claims
+from hms_orch_cli.ports.participants import Claims
 from hms_orch_cli.signing.keys import KeyRing
 from hms_orch_cli.signing.token import LOOK_AGAIN_S, Es256Signer
 

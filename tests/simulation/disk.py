@@ -12,7 +12,7 @@ from typing import Any
 from hms_orch_cli.errors import StoreFailed, StoreFull
 from hms_orch_cli.event_store.group_commit import BATCH, GroupCommit
 from hms_orch_cli.event_store.memory import MemoryStore
-from hms_orch_cli.ports import Append, Derived, Event
+from hms_orch_cli.ports.store import Append, Derived, Event
 from hms_orch_cli.rehearsal.virtual_time import Agenda, Loop, PowerCut
 
 from .faults import Plan

@@ -18,7 +18,8 @@ from hms_orch_cli.event_store.chain import Anchor, verify
 from hms_orch_cli.orchestrator.dispatcher import MOST_DEPTH
 from hms_orch_cli.orchestrator.history import fact_of
 from hms_orch_cli.orchestrator.projection import row_of
-from hms_orch_cli.ports import CallRequest, Derived, Event
+from hms_orch_cli.ports.participants import CallRequest
+from hms_orch_cli.ports.store import Derived, Event
 from hms_orch_cli.saga import events as said
 from hms_orch_cli.saga.definition import Saga, saga_from
 from hms_orch_cli.saga.event_types import DEPLOYED, UNDEPLOYED

@@ -13,7 +13,7 @@ from hms_orch_cli.application.operations import Operations
 from hms_orch_cli.application.publish import publish, publish_live
 from hms_orch_cli.errors import EventConflict, HmsError
 from hms_orch_cli.orchestrator.definition_pause import paused_behind
-from hms_orch_cli.ports import NewEvent
+from hms_orch_cli.ports.store import NewEvent
 
 from .process import EXPRESSIONS
 from .sagas import AWAITED, TRIGGERS, Definition, Writer

@@ -10,7 +10,8 @@ from hms_orch_cli.errors import StoreFailed, StoreFull
 from hms_orch_cli.expressions import CelExpressions
 from hms_orch_cli.orchestrator.orchestrator import Orchestrator
 from hms_orch_cli.orchestrator.requests import RequestWriter
-from hms_orch_cli.ports import CallRequest, Expression, Template
+from hms_orch_cli.ports.expressions import Expression, Template
+from hms_orch_cli.ports.participants import CallRequest
 from hms_orch_cli.rehearsal.virtual_time import Loop
 from hms_orch_cli.saga.outcome import Answer
 

@@ -8,7 +8,7 @@ from hashlib import blake2b
 from random import Random
 from typing import Any, Final, NamedTuple
 
-from hms_orch_cli.ports import EventStore
+from hms_orch_cli.ports.store import EventStore
 from hms_orch_cli.rehearsal.virtual_time import Agenda, Endless
 
 from .disk import Disk

@@ -13,7 +13,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
 from hms_orch_cli.errors import HmsError
-from hms_orch_cli.ports import CallRequest
+from hms_orch_cli.ports.participants import CallRequest
 from hms_orch_cli.rehearsal.virtual_time import Agenda, Handle
 from hms_orch_cli.saga.outcome import Answer, Op, Verdict, Wire
 

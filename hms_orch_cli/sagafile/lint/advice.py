@@ -6,8 +6,11 @@ Every rule is a warning, and says nothing where it cannot be certain.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import islice
+from typing import Final
 
-from hms_orch_cli.ports import Expressions, Service
+from hms_orch_cli.ports.expressions import Expressions
+from hms_orch_cli.ports.services import Service
 from hms_orch_cli.sagafile.lint.conditions import check_conditions
 from hms_orch_cli.sagafile.lint.hosts import check_hosts
 from hms_orch_cli.sagafile.lint.irreversible import check_irreversible
@@ -22,6 +25,9 @@ from hms_orch_cli.sagafile.lint.undo import check_undo
 from hms_orch_cli.sagafile.reader import Tree
 from hms_orch_cli.sagafile.source import Source
 
+MOST_EXPRESSIONS: Final = 1_000
+"""Expressions of one saga that are looked at; the time that a file may take is bounded."""
+
 
 def lint(tree: Tree, source: Source, expressions: Expressions, services: Mapping[str, Service] | None) -> None:
     """Notes what is doubtful in a saga that says what it means. `services` is the address book, None to leave that
@@ -33,7 +39,8 @@ def lint(tree: Tree, source: Source, expressions: Expressions, services: Mapping
     check_side_by_side(subject)
     check_secrets(subject)
     check_conditions(subject, expressions)
-    pieces = [(part, piece) for part in subject.parts.values() for piece in pieces_of(part, expressions)]
+    found = ((part, piece) for part in subject.parts.values() for piece in pieces_of(part, expressions))
+    pieces = list(islice(found, MOST_EXPRESSIONS))
     check_reading(subject, pieces, expressions)
     check_types(subject, pieces, expressions)
     if services is not None:

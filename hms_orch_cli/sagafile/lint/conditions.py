@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from hms_orch_cli.errors import ExpressionError
-from hms_orch_cli.ports import Expressions
+from hms_orch_cli.ports.expressions import Expressions
 from hms_orch_cli.sagafile import catalogue
 from hms_orch_cli.sagafile.findings import Path
 from hms_orch_cli.sagafile.lint.subject import Subject

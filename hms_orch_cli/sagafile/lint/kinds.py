@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from typing import Final
 
 from hms_orch_cli.errors import ExpressionError
-from hms_orch_cli.ports import CelType, Expressions, Read
+from hms_orch_cli.ports.expressions import CelType, Expressions, Read
 from hms_orch_cli.sagafile import catalogue
-from hms_orch_cli.sagafile.lint.pieces import Piece
+from hms_orch_cli.sagafile.lint.pieces import Piece, pieces_of_start
 from hms_orch_cli.sagafile.lint.subject import Part, Subject
 
 Known = dict[tuple[str, ...], CelType]
@@ -28,7 +28,7 @@ def check_types(subject: Subject, pieces: Iterable[tuple[Part, Piece]], expressi
     known = dict(_TEXTS)
     for part in subject.parts.values():
         known.update(_types_of_output(part, expressions))
-    for _, piece in pieces:
+    for piece in (*pieces_of_start(subject.content, expressions), *(piece for _, piece in pieces)):
         if not piece.is_plain and any(_knows(read, known) for read in piece.reads):
             _check(subject, piece, known, expressions)
 

@@ -46,15 +46,16 @@ def longest_ms(call: Call) -> int:
 def _deadline(subject: Subject, deadline: int) -> None:
     lock = subject.saga.lock
     wait = (lock.wait_ms or 0) if lock is not None else 0
-    found = False
+    told: set[Path] = set()
     if wait > deadline:
-        found = True
+        told.add(("lock", "waitMs"))
         _beyond(subject, "the run may wait for its lock", wait, deadline, ("lock", "waitMs"))
     for part in subject.parts.values():
-        if (longest := _step_ms(part.step)) > deadline:
-            found = True
-            _beyond(subject, f"'{part.step.name}' alone may take", longest, deadline, _patience_of(part))
-    if not found and (whole := wait + _item_ms(subject.saga.body)) > deadline:
+        longest, where = _step_ms(part.step), _patience_of(part)
+        if longest > deadline and where not in told:
+            told.add(where)
+            _beyond(subject, f"'{part.step.name}' alone may take", longest, deadline, where)
+    if not told and (whole := wait + _item_ms(subject.saga.body)) > deadline:
         _beyond(subject, "the steps may take together", whole, deadline, ("deadlineMs",))
 
 
@@ -81,8 +82,9 @@ def _step_ms(step: Step) -> int:
 
 
 def _patience_of(part: Part) -> Path:
-    """Where a step says how long it may take, else the step itself."""
+    """Where a step says how long it may take; if it does not, all that do not are told of once, at the deadline."""
     for key, inner in (("await", "timeoutMs"), ("approval", "ttlMs")):
         if key in part.written:
             return (*part.path, key, inner)
-    return (*part.path, next((key for key in ("timeoutMs", "retry") if key in part.written), "name"))
+    own = next((key for key in ("timeoutMs", "retry") if key in part.written), None)
+    return ("deadlineMs",) if own is None else (*part.path, own)

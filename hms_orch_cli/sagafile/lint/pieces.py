@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final, NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, NamedTuple
 
-from hms_orch_cli.ports import Expressions, Read
+from hms_orch_cli.ports.expressions import Expressions, Read
 from hms_orch_cli.sagafile.findings import Rule
 from hms_orch_cli.sagafile.lint.subject import Part, Subject
-from hms_orch_cli.sagafile.places import Text, texts_of_step
+from hms_orch_cli.sagafile.places import Text, texts_of_start, texts_of_step
 
 _OF_INTEREST: Final = ("context", "event", "saga", "response")
 """Names of which something is known before a run; of `data` nothing is, and most expressions read nothing else."""
@@ -16,7 +16,7 @@ _OF_INTEREST: Final = ("context", "event", "saga", "response")
 
 class Piece(NamedTuple):
     """One expression; it begins at the character `start` (from 0) of the text in the file. `key` says what it is for:
-    call, compensate, check, when, output, summary, match or prompt."""
+    filter, lock, call, compensate, check, when, output, summary, match or prompt."""
 
     key: str
     written: Text
@@ -39,15 +39,23 @@ class Piece(NamedTuple):
         subject.note_inside(rule, message, fix, self.written.path, self.start + read.column, read.length)
 
 
+def pieces_of_start(content: Mapping[str, Any], expressions: Expressions) -> Iterator[Piece]:
+    """The expressions that decide whether there is a run, those that read more than data."""
+    for written in texts_of_start(content):
+        yield from _pieces(str(written.path[0]), written, expressions)
+
+
 def pieces_of(part: Part, expressions: Expressions) -> Iterator[Piece]:
     """The expressions of a step that read more than data."""
     for written in texts_of_step(part.path, part.written):
         key = str(written.path[len(part.path)])
-        if key in ("await", "approval"):
-            key = str(written.path[-1])
-        if not any(name in written.text for name in _OF_INTEREST):
-            continue
-        cel = [(written.text, 0)] if written.kind != "template" else expressions.inserted(written.text)
-        for text, start in cel:
-            if found := tuple(expressions.reads(text)):
-                yield Piece(key, written, text, start, found)
+        yield from _pieces(str(written.path[-1]) if key in ("await", "approval") else key, written, expressions)
+
+
+def _pieces(key: str, written: Text, expressions: Expressions) -> Iterator[Piece]:
+    if not any(name in written.text for name in _OF_INTEREST):
+        return
+    cel = [(written.text, 0)] if written.kind != "template" else expressions.inserted(written.text)
+    for text, start in cel:
+        if found := tuple(expressions.reads(text)):
+            yield Piece(key, written, text, start, found)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import partial
+from itertools import islice
+from typing import Final
 
-from hms_orch_cli.ports import Expressions, Read
+from hms_orch_cli.ports.expressions import Expressions, Read
 from hms_orch_cli.sagafile import catalogue
 from hms_orch_cli.sagafile.findings import Rule
 from hms_orch_cli.sagafile.lint.pieces import Piece
@@ -22,6 +24,9 @@ _CONSEQUENCES: Mapping[str, str] = {
     "output": "the step fails and is undone",
 }
 """What follows when an expression fails; of any other the step fails."""
+
+MOST_NAMES: Final = 300
+"""Names among which the nearest is looked for."""
 
 
 def check_reading(subject: Subject, pieces: Iterable[tuple[Part, Piece]], expressions: Expressions) -> None:
@@ -46,9 +51,8 @@ class _Reading:
     def check(self) -> None:
         other = self._subject.parts.get(self._name)
         if other is None:
-            fix = (
-                nearest(self._name, self._subject.parts) or f"Steps here: {', '.join(list(self._subject.parts)[:10])}."
-            )
+            names = list(islice(self._subject.parts, MOST_NAMES))
+            fix = nearest(self._name, names) or f"Steps here: {', '.join(names[:10])}."
             return self._note(catalogue.READS_UNKNOWN, f"there is no step '{self._name[:80]}'", fix)
         relation = self._subject.relation(self._name, self._part.step.name)
         if relation == "itself" and self._piece.of_undo:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, Literal, NamedTuple
 
 from hms_orch_cli.saga.definition import Saga, Step, saga_from
-from hms_orch_cli.sagafile.findings import Path, Place, Rule
+from hms_orch_cli.sagafile.findings import Path, Rule
 from hms_orch_cli.sagafile.places import steps_of
 from hms_orch_cli.sagafile.reader import Tree
 from hms_orch_cli.sagafile.source import Source
@@ -66,11 +66,7 @@ class Subject:
 
     def note_inside(self, rule: Rule, message: str, fix: str, path: Path, column: int, length: int) -> None:
         """A finding at characters of a text; `column` counts from 1."""
-        self._source.add(rule, message, fix, self.inside(path, column, length), path)
-
-    def inside(self, path: Path, column: int, length: int) -> Place:
-        """The place of characters of a text."""
-        return self._tree.place(path).inside(column, length)
+        self._source.add(rule, message, fix, self._tree.place(path).inside(column, length), path)
 
     def relation(self, one: str, other: str) -> Relation:
         """When `one` is done, seen from `other`: earlier, later, or beside it in a group."""

@@ -1,4 +1,4 @@
-"""Undos: that there is one, that it is patient, that it can be sent. HMS101, HMS103."""
+"""Undos: that there is one, and that it is patient. HMS101, HMS103."""
 
 from __future__ import annotations
 

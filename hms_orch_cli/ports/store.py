@@ -1,19 +1,10 @@
-"""What the orchestrator needs from the world, as small Protocols. `wiring.py` is where they meet their backends.
-
-One colour each: the store is synchronous (commands use it as it is; `journal.py` puts a group commit before it for
-the orchestrator), participants and the journal are asynchronous.
-"""
+"""The event store: an append-only log, and tables derived from it."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
-
-if TYPE_CHECKING:  # named in annotations only: the words of the saga room cost 15 ms of CPU, and every command is here
-    from hms_orch_cli.saga.events import RunFact
-    from hms_orch_cli.saga.outcome import Answer, Op
-    from hms_orch_cli.saga.state import Run
+from collections.abc import Mapping, Sequence
+from string import ascii_lowercase, ascii_uppercase
+from typing import Final, Literal, NamedTuple, Protocol
 
 
 class NewEvent(NamedTuple):
@@ -102,6 +93,13 @@ class RunRow(NamedTuple):
     awaits: str | None = None
     items: str | None = None
 
+    def mentions(self, text: str) -> bool:
+        """Whether an id, a name or the reason holds `text`; of letters only A to Z stand for a to z as well."""
+        told = "\n".join((self.saga_id, self.saga, self.event_id, self.event_source, self.event_type, self.reason))
+        return text.translate(_LOWER) in told.translate(_LOWER)
+
+
+_LOWER: Final = str.maketrans(ascii_uppercase, ascii_lowercase)
 
 Having = Literal["items", "lock", "awaits"]
 """What a row of the run list may have beside its state: `items`, `lock_key` or `awaits`."""
@@ -180,11 +178,13 @@ class DerivedTables(Protocol):
         having: Having | None = None,
         parked: bool | None = None,
         due_to: int | None = None,
+        text: str = "",
         before: str | None = None,
         limit: int = 100,
     ) -> list[RunRow]:
         """Rows, newest first (saga ids rise with time); `before` is the last id of the page before.
 
+        `text` leaves out rows that do not mention it, at a cost that each row looked at adds to.
         `due_to` (ms since 1970) leaves out what wants to move later, or not by itself. What costs nothing for other
         rows: `unfinished`, and with it `parked=False`, `parked=True` with `due_to`, or having `lock` or `awaits`;
         having `items` also without it."""
@@ -201,166 +201,3 @@ class DerivedTables(Protocol):
 
     def count_by_revision(self) -> dict[tuple[str, str], int]:
         """(saga, revision) -> number of runs that have not ended."""
-
-
-class Journal(Protocol):
-    """The orchestrator's way into the log: the appends of many runs share a commit."""
-
-    def append(self, stream: str, events: Sequence[NewEvent], expected_version: int) -> Awaitable[int]:
-        """The seq of the last event, once durable. Raises as `EventStore.append` does; the order of calls is the
-        order in the log."""
-
-    def append_together(self, members: Sequence[Append]) -> Awaitable[int]:
-        """The same for several streams, all or none: the seq of the very last event."""
-
-    @property
-    def is_full(self) -> bool:
-        """Whether so much is on its way into the log that nothing more should be taken from outside."""
-
-    async def room(self) -> None:
-        """Ends when not too much is on its way into the log: to be awaited before something is begun that nobody waits
-        for, so that a hundred thousand runs that could move at once move one after another."""
-
-    def derive(self, derived: Derived) -> None:
-        """Writes derived rows along with a coming commit; they never get ahead of the events appended before."""
-
-
-@dataclass(frozen=True, slots=True)
-class Service:
-    """An entry of the address book: the base URL of a participant, and the `aud` of its tokens if not its name."""
-
-    url: str
-    audience: str | None = None
-
-
-class CallRequest(NamedTuple):
-    """One HTTP request to a participant, with every expression filled in.
-
-    `body` is the JSON text to send, None for none. `headers` are the file's own and the HMS-* ones; the adapter adds
-    Authorization, Idempotency-Key, traceparent, Content-Type. `timeout_ms` is the total for this attempt. `url` is
-    set for a poll: an absolute URL, followed only on the service's own origin.
-    """
-
-    saga_id: str
-    step: str
-    op: Op
-    attempt: int
-    key: str
-    service: str
-    method: str
-    path: str
-    timeout_ms: int
-    body: bytes | None = None
-    query: Mapping[str, Any] = {}
-    headers: Mapping[str, str] = {}
-    purpose: Literal["send", "poll", "check"] = "send"
-    url: str | None = None
-
-
-class Participants(Protocol):
-    """The services that steps call."""
-
-    async def call(self, request: CallRequest) -> Answer:
-        """Makes the request, bounded in time and size, and says what happened. Never raises for what a participant
-        or a network does."""
-
-    async def close(self) -> None:
-        """Closes the connections."""
-
-
-class Claims(NamedTuple):
-    """What a token says (SPEC section 3)."""
-
-    audience: str
-    saga_id: str
-    step: str
-    op: str
-    attempt: int
-
-
-class Signer(Protocol):
-    """Short-lived tokens for participants."""
-
-    async def token(self, claims: Claims) -> str:
-        """A signed JWT, fresh for this attempt."""
-
-    def jwks(self) -> dict[str, Any]:
-        """The public keys, as a JWK set."""
-
-
-class Expression(Protocol):
-    """A compiled CEL expression."""
-
-    def evaluate(self, names: Mapping[str, Any]) -> Any:
-        """Its value as plain JSON values. Raises ExpressionError."""
-
-
-class Template(Protocol):
-    """A text with `${cel}` in it; a text that is one `${…}` alone keeps the value's type."""
-
-    @property
-    def secrets(self) -> frozenset[str]:
-        """The NAMEs of the `secret.NAME` that it uses: only those are resolved, when the request is sent."""
-
-    def render(self, names: Mapping[str, Any], encode: Callable[[str], str] | None = None) -> Any:
-        """The filled-in value; `encode` is applied to each inserted part. Raises ExpressionError."""
-
-
-class Inserted(NamedTuple):
-    """The CEL of one `${…}`; it begins at the character `start` (from 0) of the text."""
-
-    text: str
-    start: int
-
-
-class Read(NamedTuple):
-    """A name that an expression reads, with the members that it selects: `context.pay.count` is the path (context, pay,
-    count). `column` is the character where it begins, from 1, `length` how many it has. `asked`: it is the question of
-    a `has(…)`. `sure`: nothing in the expression decides whether it is read (no `?`, `&&`, `||`, no macro)."""
-
-    path: tuple[str, ...]
-    column: int
-    length: int
-    asked: bool = False
-    sure: bool = True
-
-
-CelType = Literal["string", "bool", "int", "double", "list", "map", "any"]
-"""What an expression yields, as JSON carries it; `any` shows only at run time."""
-
-
-class Expressions(Protocol):
-    """CEL: compiled once, evaluated often."""
-
-    def compile(self, text: str, names: Sequence[str], *, boolean: bool = False) -> Expression:
-        """Compiles `text`, which may use `names` (of data, event, context, response, saga, secret). `boolean`: the
-        result must be true or false. Raises ExpressionError with the place."""
-
-    def template(self, text: str, names: Sequence[str]) -> Template | None:
-        """The template in `text`, None if it has no `${…}`. Raises ExpressionError with the place."""
-
-    def inserted(self, text: str) -> Sequence[Inserted]:
-        """The CEL of each `${…}` in `text`; none where one is not closed."""
-
-    def reads(self, text: str) -> Sequence[Read]:
-        """What an expression reads, in the order of the text, whether it compiles or not."""
-
-    def type_of(
-        self, text: str, names: Sequence[str], known: Mapping[tuple[str, ...], CelType], *, boolean: bool = False
-    ) -> CelType:
-        """What an expression yields if the paths in `known` are of these types. Raises ExpressionError with the place
-        where they do not go together, so that it fails, or compares what is never equal, whatever the values."""
-
-
-class Clock(Protocol):
-    """The time. Rises monotonically while the process lives, whatever the wall clock does."""
-
-    def now_ms(self) -> int:
-        """Milliseconds since 1970, UTC."""
-
-
-class Observer(Protocol):
-    """Hears of each fact once it is durable: the console, the metrics, the live page."""
-
-    def on_facts(self, run: Run, facts: Sequence[RunFact]) -> None:
-        """`facts` of one run, in the order of the log; `run` is the state after them."""
