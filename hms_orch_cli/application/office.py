@@ -37,7 +37,7 @@ BACKLOG: Final = 100_000
 """Events that may wait to meet the definitions."""
 
 COUNTED: Final = 1_000_000
-"""How far the events that wait are counted; as many cost some 25 ms."""
+"""How far the events that wait are counted for the metrics, so that a look at them is bounded."""
 
 
 class Checked(NamedTuple):
