@@ -155,6 +155,12 @@ def test_durations_are_told_in_two_units(ms: int, words: str) -> None:
     assert duration(ms) == words
 
 
+def test_a_run_in_a_sentence_is_a_link() -> None:
+    run = "00000000-0002-8a41-9c3b-5d2e7f601b38"
+    assert sentence(f"held by run {run}, since") == f'held by run <a href="/runs/{run}">{run}</a>, since'
+    assert sentence(f"hms-orch resume {run}") == f"hms-orch resume {run}"
+
+
 def test_times_in_a_sentence_are_shortened_and_the_rest_is_text() -> None:
     told = sentence("<b> until 2026-12-12T03:31:50.262Z")
     assert told.startswith("&lt;b&gt; until <time ") and told.endswith(">2026-12-12 03:31</time>")
