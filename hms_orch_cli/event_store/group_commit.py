@@ -6,6 +6,8 @@ few of them waiting for one another is the faster way for all, and where few are
 through one queue, so the order of calls is the order in the log; the thread hands a whole batch of results back with
 one wake-up of the loop. When nothing at all is on its way, an append may be committed on the loop's own thread, which
 saves two changes of thread, about 0.9 ms (`inline`); the writer thread sleeps then, so there are never two at once.
+What comes from outside is looked at a turn later for that, and not at all while others have come in the same moment:
+each of many publishers would wait for the commits of all before it.
 """
 
 from __future__ import annotations
@@ -41,6 +43,9 @@ bounded in bytes as well."""
 
 COMMIT_S: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
 """Bounds of the histogram of commits, in seconds."""
+
+COMPANY_S: Final = 0.02
+"""For so long after several came at once, nothing from outside is committed on the loop's thread."""
 
 DERIVE_AFTER_S: Final = 0.2
 """Derived rows that no append takes along are written by themselves after this time."""
@@ -105,6 +110,7 @@ class GroupCommit:
         self._closing = False
         self._gathered: list[_Ticket] = []
         self._counted = 0
+        self._company_until = 0.0
         self._handing_over: asyncio.Handle | None = None
         self._queue: SimpleQueue[list[_Ticket] | None] = SimpleQueue()
         self._thread = self._start_writer()
@@ -128,14 +134,14 @@ class GroupCommit:
 
     def append(self, stream: str, events: Sequence[NewEvent], expected_version: int) -> Awaitable[int]:
         """See `ports.Journal.append`."""
-        return self._append(Append(stream, events, expected_version), 1)
+        return self._append(Append(stream, events, expected_version), 1, at_once=True)
 
     def append_together(self, members: Sequence[Append]) -> Awaitable[int]:
         """See `ports.Journal.append_together`."""
         weight = sum(1 + len(event.data or "") // WEIGHED_BYTES for member in members for event in member.events)
-        return self._append(Together(members), weight)
+        return self._append(Together(members), weight, at_once=False)
 
-    def _append(self, member: Append | Together, weight: int) -> Awaitable[int]:
+    def _append(self, member: Append | Together, weight: int, *, at_once: bool) -> Awaitable[int]:
         future = self._loop.create_future()
         if self._failure is not None:
             future.set_exception(self._failure)
@@ -145,7 +151,7 @@ class GroupCommit:
             ticket = _Ticket(member, future, self._take_derived(), weight)
             was_free = self._under_way == 0
             self._under_way += weight
-            if was_free and weight < GATHERED and self.inline():
+            if at_once and was_free and self.inline():
                 self._deliver([ticket], *self._commit([ticket]))
             else:
                 self._gather(ticket)
@@ -164,10 +170,23 @@ class GroupCommit:
     def _look(self) -> None:
         """One turn of the loop later: hands over unless more keeps coming."""
         if len(self._gathered) == self._counted:
-            self._hand_over()
+            if self._is_alone():
+                self._handing_over = None
+                tickets, self._gathered = self._gathered, []
+                self._deliver(tickets, *self._commit(tickets))
+            else:
+                self._hand_over()
         else:
             self._counted = len(self._gathered)
             self._handing_over = self._loop.call_soon(self._look)
+
+    def _is_alone(self) -> bool:
+        """Whether what is gathered is one ticket from outside, the only one under way, without company of late."""
+        now, first = self._loop.time(), self._gathered[0]
+        if len(self._gathered) > 1 or self._under_way > first.weight:
+            self._company_until = now + COMPANY_S
+        alone = isinstance(first.member, Together) and first.weight < GATHERED and now >= self._company_until
+        return alone and self.inline()
 
     def _hand_over(self) -> None:
         if self._handing_over is not None:

@@ -13,7 +13,7 @@ from hms_orch_cli.saga.definition import Saga, saga_from
 from hms_orch_cli.sagafile import catalogue
 from hms_orch_cli.sagafile.findings import FIRST, Finding
 from hms_orch_cli.sagafile.lint.advice import lint
-from hms_orch_cli.sagafile.lint.secrets import check_tokens
+from hms_orch_cli.sagafile.lint.secrets import check_tokens, hiding
 from hms_orch_cli.sagafile.outline import Outline, outline_of
 from hms_orch_cli.sagafile.reader import Tree, read
 from hms_orch_cli.sagafile.rules import check_rules
@@ -140,6 +140,7 @@ def judge(examined: Examined, *, strict: bool, rules: Container[str]) -> Checked
     """The second part: which findings count and how much, in order, no more than anybody reads."""
     source = examined.source
     silenced = silence(source, examined.comments)
+    hide = hiding((*source.findings, *(each.finding for each in silenced)))
     found = {finding for finding in source.findings if finding.rule in rules}
     documents = [document for document, warnings in examined.documents if not (strict and found.intersection(warnings))]
     if strict:
@@ -148,8 +149,8 @@ def judge(examined: Examined, *, strict: bool, rules: Container[str]) -> Checked
     return Checked(
         source.name,
         tuple(documents),
-        tuple(findings[:MAX_FINDINGS]),
-        tuple(each for each in silenced if each.finding.rule in rules),
+        tuple(map(hide, findings[:MAX_FINDINGS])),
+        tuple(each._replace(finding=hide(each.finding)) for each in silenced if each.finding.rule in rules),
         max(len(findings) - MAX_FINDINGS, 0),
     )
 

@@ -338,6 +338,30 @@ async def test_what_goes_together_has_one_answer_and_weighs_as_much_as_it_holds(
     await journal.close()
 
 
+async def test_what_comes_alone_from_outside_is_committed_by_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group_commit, "COMPANY_S", 0)
+    store, here = Gate(), threading.current_thread().name
+    journal = GroupCommit(store, inline=lambda: True)
+    for n in range(3):
+        assert await journal.append_together([Append(f"event/{n}", [event(str(n))], 0)]) == n + 1
+    assert store.threads == [here] * 3
+    many = [Append(f"event/many-{n}", [event(str(n))], 0) for n in range(group_commit.GATHERED)]
+    await journal.append_together(many)
+    assert store.threads == [here, here, here, "journal"]
+    await journal.close()
+
+
+async def test_what_comes_in_company_from_outside_is_committed_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group_commit, "COMPANY_S", 3_600)
+    store = Gate()
+    journal = GroupCommit(store, inline=lambda: True)
+    both = [journal.append_together([Append(f"event/{n}", [event(str(n))], 0)]) for n in range(2)]
+    assert await asyncio.gather(*both) == [1, 2]
+    assert await journal.append_together([Append("event/later", [event("later")], 0)]) == 3
+    assert (store.batches, store.threads) == ([2, 1], ["journal"] * 2)
+    await journal.close()
+
+
 async def test_whoever_begins_something_waits_until_half_of_it_is_done() -> None:
     store = Gate()
     journal = GroupCommit(store, begun_limit=4)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -45,7 +46,8 @@ def test_the_place_of_a_finding_lies_inside_the_file(file: Path) -> None:
         assert 1 <= finding.line <= finding.end_line <= len(lines)
         assert 1 <= finding.column <= len(lines[finding.line - 1]) + 1
         assert (finding.line, finding.column) < (finding.end_line, finding.end_column)
-        assert lines[finding.line - 1].startswith(finding.source_line)
+        shown = re.escape(finding.source_line).replace("•", ".")  # a secret is blotted out
+        assert re.match(shown, lines[finding.line - 1])
         assert finding.pointer == "" or finding.pointer.startswith("/")
         assert "\n" not in finding.message
         assert json.dumps(finding.message)

@@ -6,11 +6,12 @@ A file is in a repository, in the log of a deploy and in every backup of it; `${
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from hms_orch_cli.sagafile import catalogue
-from hms_orch_cli.sagafile.findings import Path, Place
+from hms_orch_cli.sagafile.findings import Finding, Path, Place
 from hms_orch_cli.sagafile.lint.subject import Subject
 from hms_orch_cli.sagafile.places import strings_of, targets_of
 from hms_orch_cli.sagafile.source import Source
@@ -46,6 +47,7 @@ _SEPARATORS: Final = re.compile(r"[-_. ]")
 SHORTEST: Final = 6
 """Characters of a value that may be a secret; `none` and `true` are not."""
 _MOST: Final = 20
+_HIDDEN: Final = "•"
 _FIX: Final = "Revoke it, since others may have read it, and write ${secret.NAME}."
 
 
@@ -59,6 +61,24 @@ def check_tokens(source: Source) -> None:
             start = source.place_of(found.start())
             place = Place(start.line, start.column, start.line, start.column + len(found[0]))
             source.add(catalogue.SECRET, f"{what} is written out", _FIX, place)
+
+
+def hiding(findings: Iterable[Finding]) -> Callable[[Finding], Finding]:
+    """What takes the secrets that these findings are about out of the source line of a finding: reports stand in logs
+    and in stores of artifacts."""
+    secrets: dict[int, list[tuple[int, int]]] = {}
+    for found in findings:
+        if found.rule == catalogue.SECRET.id:
+            end = found.end_column - 1 if found.end_line == found.line else len(found.source_line)
+            secrets.setdefault(found.line, []).append((found.column - 1, end))
+
+    def hidden(finding: Finding) -> Finding:
+        line = finding.source_line
+        for start, end in secrets.get(finding.line, ()):
+            line = line[:start] + _HIDDEN * len(line[start:end]) + line[end:]
+        return finding if line == finding.source_line else replace(finding, source_line=line)
+
+    return hidden
 
 
 def check_secrets(subject: Subject) -> None:
