@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import starmap
 from typing import Final
 
 from hms_orch_cli.dashboard.drawing.layout import NODE_H, NOTE_H, NOTES, Arrow, Box, Corners, Layout, layout
@@ -50,7 +49,8 @@ def _drawing(graph: Graph, plan: Layout, page: str | None, kind: str) -> str:
     marks = {node.name: node.mark.state for node in nodes if node.mark is not None}
     ways = [(arrow, _forward_tone(arrow, marks, graph.state)) for arrow in plan.forward]
     ways += [(arrow, f"undo {_undo_tone(arrow, marks)}") for arrow in plan.undo]
-    arrows = "".join(starmap(_arrow, sorted(ways, key=lambda way: way[1].endswith("been"))))  # those on top of others
+    ways.sort(key=lambda way: way[1].endswith("been"))  # where the run has come lies on top
+    arrows = "".join(_arrow(*way) for way in ways)
     boxes = "".join(_step(node, plan, page) for node in nodes)
     size = f'viewBox="0 0 {plan.width:.0f} {plan.height:.0f}" width="{plan.width:.0f}" height="{plan.height:.0f}"'
     said = text(f"{graph.saga}: {len(nodes)} steps from top to bottom; beside each what undoes it")
