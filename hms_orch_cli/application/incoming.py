@@ -63,8 +63,9 @@ def structured(document: Any, now_ms: int, limit: int) -> NewEvent:
         raise EventRefused("binary data is not taken", "send JSON in data")
     data = document.get("data")
     text = None if data is None else orjson.dumps(data).decode()
-    attributes = {name: value for name, value in document.items() if name != "data" and value is not None}
-    return event_from(attributes, text, now_ms, limit)
+    if None in document.values():  # null is as good as left out
+        document = {name: value for name, value in document.items() if value is not None}
+    return event_from(document, text, now_ms, limit)
 
 
 def json_text(raw: bytes | str, what: str = "the data") -> str:
@@ -91,7 +92,7 @@ def _text(attributes: Mapping[str, Any], name: str, *, required: bool = False) -
         raise EventRefused(f"the event's {name} is not a text", f"give {name} as a non-empty string")
     if len(value) > ATTRIBUTE_LIMIT:
         raise EventRefused(f"the event's {name} has {len(value)} characters", f"the limit is {ATTRIBUTE_LIMIT}")
-    if _CONTROL.search(value) or (not value.isprintable() and _has_surrogate(value)):
+    if not value.isprintable() and (_CONTROL.search(value) or _has_surrogate(value)):
         raise EventRefused(f"the event's {name} holds a control character", "leave it out")
     return value
 
@@ -128,9 +129,9 @@ def _data(text: str | None, limit: int) -> str | None:
 
 
 def _extensions(attributes: Mapping[str, Any]) -> str | None:
-    found = {name: value for name, value in attributes.items() if name not in _KNOWN}
-    if not found:
+    if attributes.keys() <= _KNOWN:
         return None
+    found = {name: value for name, value in attributes.items() if name not in _KNOWN}
     if len(found) > EXTENSIONS_LIMIT:
         raise EventRefused(f"the event has {len(found)} extension attributes", f"the limit is {EXTENSIONS_LIMIT}")
     for name, value in found.items():

@@ -114,7 +114,8 @@ class Definitions:
     @property
     def listens_to_runs(self) -> bool:
         """Whether some definition is triggered by what the orchestrator itself records."""
-        self.listening("")
+        if self._by_type is None:
+            self.listening("")
         return self._to_runs
 
     def saga(self, saga_id: str, revision: str) -> Saga:
