@@ -11,10 +11,11 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from hms_orch_cli.cli.json_lines import entries_of
 from hms_orch_cli.cli.narration import Line, lines_of
-from hms_orch_cli.cli.output import coloured, duration, is_terminal, json_lines, plain_lines, styled
+from hms_orch_cli.cli.output import coloured, is_terminal, json_lines, plain_lines, styled
 from hms_orch_cli.cli.output import console as rich_console
 from hms_orch_cli.safe import safe
 from hms_orch_cli.saga.events import RunFact, Started
+from hms_orch_cli.saga.moment import duration
 from hms_orch_cli.saga.state import Phase, Run
 
 TICK_S = 0.05

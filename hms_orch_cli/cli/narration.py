@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from hms_orch_cli.cli.output import duration
 from hms_orch_cli.saga.definition import Saga
 from hms_orch_cli.saga.events import (
     Abandoned,
@@ -42,7 +41,7 @@ from hms_orch_cli.saga.events import (
     StepWaiting,
     Stuck,
 )
-from hms_orch_cli.saga.moment import rfc3339
+from hms_orch_cli.saga.moment import duration, rfc3339
 from hms_orch_cli.saga.state import Run
 
 

@@ -11,6 +11,7 @@ import typer
 from hms_orch_cli.cli import output
 from hms_orch_cli.cli.options import Format
 from hms_orch_cli.errors import StoreHeld
+from hms_orch_cli.saga.moment import duration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,7 +65,7 @@ def _make_tables(config: Config) -> None:
 
 
 def _say(rebuilt: Rebuilt, seconds: float) -> None:
-    took, rate = output.duration(seconds * 1000), int(rebuilt.seq / seconds)
+    took, rate = duration(seconds * 1000), int(rebuilt.seq / seconds)
     events, runs = output.counted(rebuilt.seq, "event"), output.counted(rebuilt.runs, "run")
     output.result(f"folded {events} into {runs} in {took}: {rate} events a second")
 

@@ -12,6 +12,7 @@ from hms_orch_cli.cli import offers, output
 from hms_orch_cli.cli.options import Format, Output
 from hms_orch_cli.cli.program import examples, new_app
 from hms_orch_cli.errors import UsageError
+from hms_orch_cli.saga.moment import duration
 
 app = new_app()
 
@@ -111,7 +112,7 @@ def _show_runs(runs: list[dict[str, Any]], form: Format) -> None:
 
 
 def _cells(run: dict[str, Any]) -> list[Any]:
-    took = "" if run["durationMs"] is None else output.duration(run["durationMs"])
+    took = "" if run["durationMs"] is None else duration(run["durationMs"])
     state = output.styled(run["state"], STYLES.get(run["state"], ""))
     return [run["sagaId"], run["saga"], state, run["startedAt"], took, run["reason"][:120]]
 

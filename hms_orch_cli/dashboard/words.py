@@ -10,40 +10,14 @@ from urllib.parse import quote, urlencode
 import orjson
 
 from hms_orch_cli.dashboard.html import text
-from hms_orch_cli.saga.moment import rfc3339
-
-MARKS: Final[Mapping[str, str]] = {
-    "PENDING": "·",
-    "RUNNING": "▸",
-    "RETRYING": "↻",
-    "WAITING": "…",
-    "SUCCEEDED": "✓",
-    "FAILED": "✗",
-    "UNKNOWN": "?",
-    "SKIPPED": "–",
-    "COMPENSATING": "↶",
-    "COMPENSATED": "↩",
-    "STUCK": "!",
-}
+from hms_orch_cli.saga.moment import duration, rfc3339
+from hms_orch_cli.views.states import SIGNS
 
 DATA: Final = 4_000
 """Characters of JSON that the page shows at a time."""
 
 TRACK: Final = 24
 """Steps of a run that the list shows; beyond it a number tells how many more there are."""
-
-
-def duration(ms: int) -> str:
-    """`250 ms`, `3.4 s`, `3 m 14 s`, `2 h 5 m`, `4 d 2 h`."""
-    if ms < 1_000:
-        return f"{max(ms, 0)} ms"
-    seconds = ms // 1_000
-    if seconds < 60:
-        return f"{ms / 1_000:.1f} s"
-    for unit, name, below, small in ((86_400, "d", 3_600, "h"), (3_600, "h", 60, "m"), (60, "m", 1, "s")):
-        if seconds >= unit:
-            return f"{seconds // unit} {name} {seconds % unit // below} {small}"
-    raise AssertionError("a minute is the smallest of them")
 
 
 def tone(state: str) -> str:
@@ -94,7 +68,7 @@ def mark(step: Mapping[str, Any]) -> str:
     title = f"{step['name']}: {word.lower()}"
     if step.get("summary"):
         title += f" · {step['summary']}"
-    return f'<span class="mark {tone(word)}" title="{text(title)}">{MARKS.get(word, "?")}</span>'
+    return f'<span class="mark {tone(word)}" title="{text(title)}">{SIGNS.get(word, "?")}</span>'
 
 
 def pretty(value: Any) -> str:

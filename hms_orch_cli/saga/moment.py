@@ -34,3 +34,16 @@ def span(ms: int) -> str:
         if ms and ms % size == 0:
             return f"{ms // size} {unit}"
     return f"{ms} ms"
+
+
+def duration(ms: float) -> str:
+    """A span of time for people: 840 ms, 2.1 s, 3 m 14 s, 5 h 2 m, 3 d 4 h."""
+    if ms < 1_000:
+        return f"{max(0, int(ms))} ms"
+    if ms < 60_000:
+        return f"{int(ms / 100) / 10:.1f} s"
+    seconds = int(ms / 1_000)
+    for unit, size, below, smaller in (("d", 86_400, "h", 3_600), ("h", 3_600, "m", 60), ("m", 60, "s", 1)):
+        if seconds >= size:
+            return f"{seconds // size} {unit} {seconds % size // smaller} {below}"
+    raise AssertionError(seconds)

@@ -16,7 +16,7 @@ SIGNS: Final = {
     "FAILED": "✗",
     "UNKNOWN": "?",
     "SKIPPED": "–",
-    "COMPENSATING": "↩",
+    "COMPENSATING": "↶",
     "COMPENSATED": "↩",
     "STUCK": "!",
 }

@@ -10,6 +10,7 @@ from hms_orch_cli.cli import output
 from hms_orch_cli.cli import progress as progress_module
 from hms_orch_cli.cli.progress import FIRST_LINE_S, NEXT_LINE_S, progress
 from hms_orch_cli.errors import HmsError
+from hms_orch_cli.saga.moment import duration
 
 HOSTILE = "a\x1b[2J\x1b]52;c;eA==\x07\x9b31m\u202eb\u200b\r\n\x7f\ud800é漢"
 SHOWN = r"a\x1b[2J\x1b]52;c;eA==\x07\x9b31m\u202eb\u200b\x0d\x0a\x7f\ud800é漢"
@@ -142,7 +143,7 @@ class TestStreams:
     ],
 )
 def test_durations_as_people_say_them(ms: float, words: str) -> None:
-    assert output.duration(ms) == words
+    assert duration(ms) == words
 
 
 class TestProgress:

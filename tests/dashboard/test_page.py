@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from hms_orch_cli.dashboard.words import duration, sentence
+from hms_orch_cli.dashboard.words import sentence
+from hms_orch_cli.saga.moment import duration
 from hms_orch_cli.saga.outcome import Answer, Wire
 from tests.dashboard.house import House, event
 from tests.dashboard.pages import HOSTILE, Elements, is_harmless
@@ -151,7 +152,7 @@ async def test_only_files_of_the_page_are_served(house: House) -> None:
 
 @pytest.mark.parametrize(
     ("ms", "words"),
-    [(0, "0 ms"), (-5, "0 ms"), (999, "999 ms"), (3_400, "3.4 s"), (59_999, "60.0 s"), (194_000, "3 m 14 s"),
+    [(0, "0 ms"), (-5, "0 ms"), (999, "999 ms"), (3_400, "3.4 s"), (59_999, "59.9 s"), (194_000, "3 m 14 s"),
      (7_500_000, "2 h 5 m"), (352_800_000, "4 d 2 h")],
 )  # fmt: skip
 def test_durations_are_told_in_two_units(ms: int, words: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from hms_orch_cli.dashboard.html import text
-from hms_orch_cli.dashboard.words import duration
+from hms_orch_cli.saga.moment import duration
 from hms_orch_cli.views.timings import Line, Stretch
 
 WIDE: Final = 1_000

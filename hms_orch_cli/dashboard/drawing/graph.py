@@ -7,9 +7,10 @@ from typing import Final
 
 from hms_orch_cli.dashboard.drawing.layout import NODE_H, NOTE_H, NOTES, Arrow, Box, Corners, Layout, layout
 from hms_orch_cli.dashboard.html import text
-from hms_orch_cli.dashboard.words import MARKS, tone
+from hms_orch_cli.dashboard.words import tone
 from hms_orch_cli.safe import safe
 from hms_orch_cli.views.graph import UNDO_STATES, Beside, Graph, Node, Part, Series
+from hms_orch_cli.views.states import SIGNS
 
 ROUND: Final = 8
 """Radius of a corner."""
@@ -153,7 +154,7 @@ def _step(node: Node, plan: Layout, page: str | None) -> str:
 
 def _call(node: Node, box: Box, word: str, undone: bool) -> str:
     kind = f"step {node.kind} {'taken-back' if undone else tone(word) if word else ''}"
-    sign = "" if undone else MARKS.get(word, "")
+    sign = "" if undone else SIGNS.get(word, "")
     lines = [
         f'<text class="name" x="{box.x + 12:.0f}" y="{box.y + 23:.0f}">{_fit(node.name, NAME)}</text>',
         f'<text class="does" x="{box.x + 12:.0f}" y="{box.y + 42:.0f}">{_fit(node.does, DOES)}</text>',
@@ -177,7 +178,7 @@ _UNDO_WORDS: Final = {"COMPENSATING": "undoing", "COMPENSATED": "undone", "STUCK
 def _undo(node: Node, box: Box, word: str) -> str:
     service, _, path = (node.undo or "").partition(":")
     shown = path or service
-    sign, state = MARKS.get(word, "↩"), _UNDO_WORDS.get(word, "undo")
+    sign, state = SIGNS.get(word, "↩"), _UNDO_WORDS.get(word, "undo")
     return (
         f'<g class="undo {tone(word) if word else ""}">{_rect(box)}'
         f'<text class="name" x="{box.x + 11:.0f}" y="{box.y + 23:.0f}">{sign} {state}</text>'

@@ -13,7 +13,8 @@ from hms_orch_cli.dashboard.activity import asked
 from hms_orch_cli.dashboard.drawing.columns import LINES, Axis, Series, columns, lines, nice
 from hms_orch_cli.dashboard.frame import page
 from hms_orch_cli.dashboard.html import text
-from hms_orch_cli.dashboard.words import duration, href, number
+from hms_orch_cli.dashboard.words import href, number
+from hms_orch_cli.saga.moment import duration
 from hms_orch_cli.views.activity import OUTCOMES, WINDOWS
 
 WORDS: Final[Mapping[str, tuple[str, str, int]]] = {

@@ -11,8 +11,8 @@ from starlette.responses import Response
 from hms_orch_cli.application.office import Office
 from hms_orch_cli.dashboard.frame import page
 from hms_orch_cli.dashboard.html import text
-from hms_orch_cli.dashboard.words import duration, href, moment, number, plural, state
-from hms_orch_cli.saga.moment import from_rfc3339
+from hms_orch_cli.dashboard.words import href, moment, number, plural, state
+from hms_orch_cli.saga.moment import duration, from_rfc3339
 
 NAMED: Final = 4
 """Sagas that are named at a service."""

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hms_orch_cli.dashboard.html import text
-from hms_orch_cli.dashboard.words import MARKS, plural, pretty, sentence, tone
+from hms_orch_cli.dashboard.words import plural, pretty, sentence, tone
 from hms_orch_cli.saga.definition import Saga
+from hms_orch_cli.views.states import SIGNS
 
 
 def step_cards(saga: Saga, steps: Sequence[Mapping[str, Any]], exchanges: Sequence[Mapping[str, Any]]) -> str:
@@ -25,7 +26,7 @@ def _card(step: Mapping[str, Any], exchanges: Sequence[Mapping[str, Any]]) -> st
     opened = "".join(_exchange(name, each) for each in exchanges)
     return (
         f'<li class="card step {tone(word)}" id="step-{text(name)}" tabindex="-1">'
-        f'<div class="head"><span class="mark" aria-hidden="true">{MARKS.get(word, "?")}</span>'
+        f'<div class="head"><span class="mark" aria-hidden="true">{SIGNS.get(word, "?")}</span>'
         f"<h3>{text(name, 130)}</h3>"
         f'<span class="word">{text(word.lower(), 40)}</span>{tries}</div>{summary}{opened}</li>'
     )
