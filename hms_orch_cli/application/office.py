@@ -28,9 +28,7 @@ from hms_orch_cli.ports.services import Service
 from hms_orch_cli.ports.store import Event, NewEvent, RunRow
 from hms_orch_cli.saga.moment import from_rfc3339
 from hms_orch_cli.saga.outcome import Answer, Verdict, Wire
-from hms_orch_cli.saga.state import Run
 from hms_orch_cli.views.activity import Activity
-from hms_orch_cli.views.runs import items_of
 from hms_orch_cli.views.totals import Totals
 
 BACKLOG: Final = 100_000
@@ -249,10 +247,6 @@ class Office:
     def items(self) -> list[dict[str, Any]]:
         """The open items, the oldest first."""
         return overview.items_json(self._reader)
-
-    def items_of(self, run: Run) -> list[dict[str, Any]]:
-        """The open items of one run."""
-        return items_of(run)
 
     def open_items(self) -> int:
         """How many items are open."""

@@ -11,7 +11,6 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from hms_orch_cli.application.office import Office
 from hms_orch_cli.config.tokens import hash_of
 from hms_orch_cli.dashboard.callers import Register, caller_of
-from hms_orch_cli.dashboard.frame import BRAND, head
 from hms_orch_cli.dashboard.html import text
 from hms_orch_cli.dashboard.reading import Json, body_of, media_of
 from hms_orch_cli.dashboard.refusals import BadRequest, UnknownMedia
@@ -71,6 +70,8 @@ def local_path(told: str) -> str:
 
 
 def _page(after: str, objection: str) -> str:
+    from hms_orch_cli.dashboard.frame import BRAND, head
+
     said = f'<p class="wrong" role="alert">{text(objection)}</p>' if objection else ""
     return f"""{head("Log in")}
 <body>

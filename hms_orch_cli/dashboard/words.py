@@ -112,10 +112,12 @@ def facts_list(facts: Iterable[tuple[str, str]]) -> str:
 
 
 def sentence(words: str) -> str:
-    """What the orchestrator says, as HTML; times in it are shortened."""
-    return _TIME.sub(r'<time datetime="\g<0>" title="\1 \2\3 UTC">\1 \2</time>', text(words, 2_000))
+    """What the orchestrator says, as HTML; times in it are shortened, and runs that it names are links."""
+    told = _TIME.sub(r'<time datetime="\g<0>" title="\1 \2\3 UTC">\1 \2</time>', text(words, 2_000))
+    return _RUN.sub(r'run <a href="/runs/\1">\1</a>', told)
 
 
+_RUN: Final = re.compile(r"\brun ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\b")
 _TIME: Final = re.compile(r"\b(\d{4}-\d\d-\d\d)T(\d\d:\d\d)(:\d\d(?:\.\d+)?)Z")
 
 

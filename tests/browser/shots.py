@@ -28,6 +28,7 @@ class Shot(NamedTuple):
     size: str = "desk"
     whole: bool = False
     press: str = ""
+    scroll: str = ""
 
 
 SHOTS: Final = {
@@ -38,6 +39,7 @@ SHOTS: Final = {
     "run-failed": Shot(of_run("dol.household.moved.v1", "FAILED"), whole=True),
     "run-waiting-dark": Shot(of_run("dol.overpayment.recovered.v1", "WAITING"), dark=True),
     "run-phone": Shot(of_run("shop.label.v1", "STUCK"), size="phone"),
+    "run-failed-phone": Shot(of_run("dol.household.moved.v1", "FAILED"), size="phone", scroll=".drawing"),
     "decisions": Shot(at("/hitl")),
     "decision": Shot(of_item("hold")),
     "decision-confirmed": Shot(of_item("hold"), press="Undo the run"),
@@ -64,6 +66,8 @@ async def take(folder: Path, told: Callable[[str], Any]) -> None:
             address = await shot.find(about)
             async with opened(browser, server.url, dark=shot.dark, size=shot.size) as page:
                 await page.goto(address)
+                if shot.scroll:
+                    await page.locator(shot.scroll).evaluate("place => place.scrollIntoView()")
                 if shot.press:
                     await page.get_by_role("button", name=shot.press).click()
                     await page.locator("dialog .plan > li").first.wait_for()

@@ -90,6 +90,6 @@ async def test_a_step_of_the_drawing_leads_to_what_is_told_about_it(day: Stage, 
     run = await day.run("dol.household.moved.v1", "FAILED")
     async with opened(browser, day.url) as page:
         await page.goto(f"/runs/{run}")
-        await page.locator(".graph a", has_text="transfer_file").focus()
+        await page.locator(".at-a-desk a", has_text="transfer_file").focus()
         await page.keyboard.press("Enter")
         assert await page.locator("#step-transfer_file:target").count() == 1

@@ -67,9 +67,11 @@ async def test_nothing_moves_under_an_open_question(bare: Stage, browser: Any) -
         await page.goto(f"/runs/{run}")
         await page.get_by_role("button", name="Abandon").click()
         await page.locator("dialog").get_by_label("Why?").fill("half a sen")
-        await bare.house.client.post(f"/v1/sagas/{run}/pause", json={"actor": "bea"})
-        async with page.expect_response(lambda answer: answer.url.endswith(run)):
-            pass
+        async with page.expect_response(lambda answer: answer.url.endswith(run)) as asked:
+            await bare.house.client.post(f"/v1/sagas/{run}/pause", json={"actor": "bea"})
+        await (await asked.value).finished()
+        await page.evaluate("new Promise(then => requestAnimationFrame(() => requestAnimationFrame(then)))")
+        assert await page.locator("h1 + .state.s-waiting").count() == 1
         assert await page.locator("dialog").get_by_label("Why?").input_value() == "half a sen"
         await page.keyboard.press("Escape")
         await bare.house.client.post(f"/v1/sagas/{run}/resume", json={"actor": "bea"})

@@ -89,10 +89,18 @@ def test_the_examples_are_drawn(path: Path) -> None:
         holds(layout(graph(content)))
 
 
-@given(contents())
+@pytest.mark.parametrize("stacked", [False, True])
+@given(content=contents())
 @settings(max_examples=150, deadline=None)
-def test_any_saga_is_drawn(content: dict[str, Any]) -> None:
-    holds(layout(graph(content)))
+def test_any_saga_is_drawn(content: dict[str, Any], stacked: bool) -> None:
+    holds(layout(graph(content), stacked=stacked))
+
+
+@given(content=contents())
+@settings(max_examples=50, deadline=None)
+def test_stacked_it_fits_a_phone_whatever_stands_side_by_side(content: dict[str, Any]) -> None:
+    """Three groups in one another are the most here."""
+    assert layout(graph(content), stacked=True).width <= 450
 
 
 def test_each_step_leads_to_what_is_told_about_it() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from hms_orch_cli.dashboard.words import duration, sentence
@@ -153,6 +156,23 @@ async def test_only_files_of_the_page_are_served(house: House) -> None:
 )  # fmt: skip
 def test_durations_are_told_in_two_units(ms: int, words: str) -> None:
     assert duration(ms) == words
+
+
+def test_the_server_is_there_before_its_screens() -> None:
+    """`up` has to be ready quickly, and nobody may be looking."""
+    program = (
+        "import sys, hms_orch_cli.dashboard.app as _;"
+        "print([name for name in sys.modules if name.startswith(('hms_orch_cli.dashboard.pages.run', "
+        "'hms_orch_cli.dashboard.frame', 'hms_orch_cli.dashboard.drawing'))])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_run_in_a_sentence_is_a_link() -> None:
+    run = "00000000-0002-8a41-9c3b-5d2e7f601b38"
+    assert sentence(f"held by run {run}, since") == f'held by run <a href="/runs/{run}">{run}</a>, since'
+    assert sentence(f"hms-orch resume {run}") == f"hms-orch resume {run}"
 
 
 def test_times_in_a_sentence_are_shortened_and_the_rest_is_text() -> None:

@@ -9,13 +9,10 @@ from hms_orch_cli.dashboard.drawing.layout import NODE_H, NOTE_H, NOTES, Arrow, 
 from hms_orch_cli.dashboard.html import text
 from hms_orch_cli.dashboard.words import MARKS, tone
 from hms_orch_cli.safe import safe
-from hms_orch_cli.views.graph import UNDO_STATES, Graph, Node, Part
+from hms_orch_cli.views.graph import UNDO_STATES, Beside, Graph, Node, Part, Series
 
 ROUND: Final = 8
 """Radius of a corner."""
-
-NARROW: Final = 400
-"""Up to this width a drawing has its place beside something else, and on a phone."""
 
 FITTING: Final = 1_500
 """Up to this width a drawing is made smaller where there is less room; beyond it, it is moved about."""
@@ -34,19 +31,32 @@ _LEFT: Final = ("SUCCEEDED", "SKIPPED", *UNDO_STATES)
 
 def graph_svg(graph: Graph, *, page: str | None = "") -> str:
     """The drawing. The steps lead to `#step-<name>` of the page at the address `page`; empty: of this one, None:
-    nowhere."""
+    nowhere. With groups there are two, of which a style sheet shows the one that there is room for."""
     plan = layout(graph)
+    if not _has_groups(graph.forward):
+        return _drawing(graph, plan, page, "narrow")
+    kind = "fitting" if plan.width <= FITTING else "wide"
+    beside = _drawing(graph, plan, page, f"{kind} at-a-desk")
+    return beside + _drawing(graph, layout(graph, stacked=True), page, "narrow on-a-phone")
+
+
+def _has_groups(part: Part) -> bool:
+    return isinstance(part, Beside) or (isinstance(part, Series) and any(map(_has_groups, part.parts)))
+
+
+def _drawing(graph: Graph, plan: Layout, page: str | None, kind: str) -> str:
     nodes = list(_nodes(graph.forward))
     marks = {node.name: node.mark.state for node in nodes if node.mark is not None}
-    forward = "".join(_arrow(arrow, _forward_tone(arrow, marks, graph.state)) for arrow in plan.forward)
-    undo = "".join(_arrow(arrow, f"undo {_undo_tone(arrow, marks)}") for arrow in plan.undo)
+    ways = [(arrow, _forward_tone(arrow, marks, graph.state)) for arrow in plan.forward]
+    ways += [(arrow, f"undo {_undo_tone(arrow, marks)}") for arrow in plan.undo]
+    ways.sort(key=lambda way: way[1].endswith("been"))  # where the run has come lies on top
+    arrows = "".join(_arrow(*way) for way in ways)
     boxes = "".join(_step(node, plan, page) for node in nodes)
     size = f'viewBox="0 0 {plan.width:.0f} {plan.height:.0f}" width="{plan.width:.0f}" height="{plan.height:.0f}"'
-    kind = "narrow" if plan.width <= NARROW else "fitting" if plan.width <= FITTING else "wide"
     said = text(f"{graph.saga}: {len(nodes)} steps from top to bottom; beside each what undoes it")
     return (
         f'<div class="graph {kind}" tabindex="0" role="group" aria-label="Drawing"><svg {size}>'
-        f"<title>{said}</title>{forward}{undo}{_caps(graph, plan)}{boxes}</svg></div>"
+        f"<title>{said}</title>{arrows}{_caps(graph, plan)}{boxes}</svg></div>"
     )
 
 

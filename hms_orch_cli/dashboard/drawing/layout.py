@@ -1,7 +1,8 @@
 """Where the points of a saga's drawing stand, and how its arrows run. Pure geometry, in the units of an SVG.
 
 A step is a cell of two boxes: left what it calls, right what undoes it. The way forward runs down the left lane, the
-way back up the right one; the branches of a group stand side by side.
+way back up the right one. The branches of a group stand side by side or, where there is no room for that, one below the
+other, with the lines to and from them at the sides.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Sequence
 from itertools import pairwise, takewhile
 from typing import Final, NamedTuple
 
-from hms_orch_cli.views.graph import Beside, Flow, Graph, Node, Part, flow
+from hms_orch_cli.views.graph import Beside, Flow, Graph, Node, Part, Series, flow
 
 CALL_W: Final = 184
 UNDO_W: Final = 112
@@ -39,6 +40,9 @@ BACK: Final = 10
 BESIDE: Final = 32
 FORK: Final = 30
 """Above and below the branches of a group: there the lines part and meet."""
+
+BUS: Final = 16
+"""At the sides of a group whose branches stand one below the other: there run the lines to and from them."""
 
 SIDE: Final = 10
 """Beside a group in which nothing is undone: there the way back passes it."""
@@ -92,10 +96,10 @@ class Layout(NamedTuple):
     height: float
 
 
-def layout(graph: Graph) -> Layout:
-    """The drawing of a definition, or of a run of it."""
-    plan = _Plan()
-    width, height = _size(graph.forward)
+def layout(graph: Graph, *, stacked: bool = False) -> Layout:
+    """The drawing of a definition, or of a run of it. `stacked`: branches stand one below the other."""
+    plan = _Plan(stacked)
+    width, height = plan.size(graph.forward)
     left, top = EDGE + width / 2, EDGE + CAP + DOWN
     plan.place(graph.forward, left, top, ())
     begin = Box(left + FORWARD_X - CALL_W / 2, EDGE, CALL_W, CAP)
@@ -118,16 +122,6 @@ def _caps(plan: _Plan, way: Flow, begin: Box, end: Box) -> list[Arrow]:
     return [plan.from_cap(begin, way.first), plan.to_cap(way.last, end)]
 
 
-def _size(part: Part) -> tuple[float, float]:
-    if isinstance(part, Node):
-        return CELL_W, height_of(part)
-    sizes = [_size(each) for each in part.parts] or [(CELL_W, 0)]
-    widths, heights = [w for w, _ in sizes], [h for _, h in sizes]
-    if isinstance(part, Beside):
-        return sum(widths) + BESIDE * (len(sizes) - 1), max(heights) + 2 * FORK
-    return max(widths), sum(heights) + DOWN * (len(sizes) - 1)
-
-
 def height_of(node: Node) -> float:
     """The height of a step's box."""
     return NODE_H + NOTE_H * min(len(node.notes), NOTES)
@@ -137,25 +131,44 @@ class _Plan:
     """Boxes as they find their place. A point's `within` are the parts around it, from the outermost inwards, itself
     the last: where a way from one point to another may run across."""
 
-    def __init__(self) -> None:
+    def __init__(self, stacked: bool) -> None:
+        self._stacked = stacked
+        self._groups: set[Box] = set()
+        """those whose branches stand one below the other"""
         self.boxes: dict[str, Box] = {}
         self._points: dict[str, Box] = {}
         self._within: dict[str, tuple[Box, ...]] = {}
         self._in_the_way: list[Box] = []
         """groups in which nothing is undone"""
 
+    def size(self, part: Part) -> tuple[float, float]:
+        """How wide and how high a part is."""
+        if isinstance(part, Node):
+            return CELL_W, height_of(part)
+        sizes = [self.size(each) for each in part.parts] or [(CELL_W, 0)]
+        widths, heights = [w for w, _ in sizes], [h for _, h in sizes]
+        below = sum(heights) + DOWN * (len(sizes) - 1)
+        if not isinstance(part, Beside):
+            return max(widths), below
+        if self._stacked:
+            return max(widths) + 2 * BUS, below + 2 * FORK
+        return sum(widths) + BESIDE * (len(sizes) - 1), max(heights) + 2 * FORK
+
     def place(self, part: Part, middle: float, top: float, within: tuple[Box, ...]) -> None:
         """Gives a part its place, below `top` and around `middle`."""
-        width, height = _size(part)
+        width, height = self.size(part)
         within = (*within, Box(middle - width / 2, top, width, height))
         if isinstance(part, Node):
             self._node(part, middle, top, within)
         elif isinstance(part, Beside):
             self._group(part, middle, within)
         else:
-            for each in part.parts:
-                self.place(each, middle, top, within)
-                top += _size(each)[1] + DOWN
+            self._below(part, middle, top, within)
+
+    def _below(self, part: Series | Beside, middle: float, top: float, within: tuple[Box, ...]) -> None:
+        for each in part.parts:
+            self.place(each, middle, top, within)
+            top += self.size(each)[1] + DOWN
 
     def _node(self, node: Node, middle: float, top: float, within: tuple[Box, ...]) -> None:
         height = height_of(node)
@@ -174,9 +187,13 @@ class _Plan:
             inside = MEET if kind == "step" else MEET + BACK
             self._set(f"{kind} {above} {group.number}", Box(middle + lane, box.y + inside, 0, 0), within)
             self._set(f"{kind} {below} {group.number}", Box(middle + lane, box.bottom - inside, 0, 0), within)
+        if self._stacked:
+            self._groups.add(box)
+            self._below(group, middle, box.y + FORK, within)
+            return
         x = box.x
         for each in group.parts:
-            width = _size(each)[0]
+            width = self.size(each)[0]
             self.place(each, x + width / 2, box.y + FORK, within)
             x += width + BESIDE
 
@@ -189,20 +206,24 @@ class _Plan:
         only where the lines of a group part and meet."""
         a, b = self._within[start], self._within[end]
         shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(a, b, strict=False)))
-        lane = _Lane.of(end)
+        lane = self._lane(end)
         near = max(shared - 1, 0)
         corners = [*lane.out_of(a[near:]), *reversed(lane.into(b[near:]))]
         return Arrow(start, end, self._around(corners))
 
     def from_cap(self, cap: Box, end: str) -> Arrow:
         """The way from the beginning to the first point."""
-        return Arrow("begin", end, ((cap.middle, cap.bottom), *reversed(_Lane.of(end).into(self._within[end]))))
+        return Arrow("begin", end, ((cap.middle, cap.bottom), *reversed(self._lane(end).into(self._within[end]))))
 
     def to_cap(self, start: str, cap: Box) -> Arrow:
         """The way from the last point to the end that it leads to."""
-        lane = _Lane.of(start)
+        lane = self._lane(start)
         end = (cap.middle, cap.y if lane.down else cap.bottom)
         return Arrow(start, "end", self._around([*lane.out_of(self._within[start]), end]))
+
+    def _lane(self, point: str) -> _Lane:
+        down = point.startswith("step ")
+        return _Lane(FORWARD_X if down else UNDO_X, down, frozenset(self._groups))
 
     def _around(self, corners: Sequence[tuple[float, float]]) -> Corners:
         """The same way, but past the groups that stand in it."""
@@ -221,30 +242,43 @@ class _Plan:
 
 
 class _Lane(NamedTuple):
-    """The lane of one of the two ways: how far it is from the middle of a part, and where it leads."""
+    """The lane of one of the two ways: how far it is from the middle of a part, where it leads, and the groups in which
+    it runs past branches at the side."""
 
     shift: float
     down: bool
-
-    @classmethod
-    def of(cls, point: str) -> _Lane:
-        """The lane in which a point stands."""
-        return cls(FORWARD_X, True) if point.startswith("step ") else cls(UNDO_X, False)
+    stacked: frozenset[Box]
+    enters: bool = False
 
     def out_of(self, around: Sequence[Box]) -> list[tuple[float, float]]:
         """Corners of the way from the last of these boxes, a point, out of the others."""
-        point, x = around[-1], around[-1].middle
-        corners = [(x, point.bottom if self.down else point.y)]
+        inner, x = around[-1], around[-1].middle
+        corners = [(x, inner.bottom if self.down else inner.y)]
         for box in reversed(around[:-1]):
-            if abs(x - box.middle - self.shift) > 1:
-                y = box.bottom - MEET if self.down else box.y + MEET + BACK
-                corners += [(x, y), (box.middle + self.shift, y)]
-                x = box.middle + self.shift
+            lane, edge = box.middle + self.shift, box.bottom - MEET if self.down else box.y + MEET + BACK
+            if box in self.stacked and self._passes(inner, box):
+                corners += self._past(inner, box, x, edge)
+            elif abs(x - lane) > 1:
+                corners += [(x, edge), (lane, edge)]
+            inner, x = box, lane
         return corners
 
     def into(self, around: Sequence[Box]) -> list[tuple[float, float]]:
         """Corners of the way into these boxes up to the last, a point, seen from there."""
-        return [(x, -y) for x, y in self.out_of([_upside_down(box) for box in around])]
+        mirrored = self._replace(stacked=frozenset(map(_upside_down, self.stacked)), enters=True)
+        return [(x, -y) for x, y in mirrored.out_of([_upside_down(box) for box in around])]
+
+    def _passes(self, inner: Box, group: Box) -> bool:
+        """Whether other branches stand between this one and the edge of the group; where lines meet is at the edge."""
+        left = group.bottom - inner.bottom if self.down else inner.y - group.y
+        return inner.h > 0 and left > FORK + 1
+
+    def _past(self, inner: Box, group: Box, x: float, edge: float) -> list[tuple[float, float]]:
+        """Corners of the way past them, at the side."""
+        away, inset = (DOWN / 2, BUS / 4) if self.enters else (DOWN / 3, BUS * 3 / 4)
+        side = group.x + inset if self.shift < 0 else group.x + group.w - inset
+        near = inner.bottom + away if self.down else inner.y - away
+        return [(x, near), (side, near), (side, edge), (group.middle + self.shift, edge)]
 
 
 def _upside_down(box: Box) -> Box:

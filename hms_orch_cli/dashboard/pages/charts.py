@@ -80,7 +80,8 @@ def _tiles(total: Mapping[str, Any]) -> str:
 
 def _charts(told: Mapping[str, Any]) -> str:
     name, column, _ = WORDS[told["window"]]
-    return f"""<section class="card chart"><h2>Runs that ended</h2><p class="hint">in the last {name}, {column}; times are UTC</p>
+    return f"""<section class="card chart"><h2>Runs that ended</h2>
+<p class="hint">in the last {name}, {column}; times are UTC</p>
 {_throughput(told)}</section>
 <section class="card chart"><h2>How long they took</h2><p class="hint">of the runs that ended, {column}</p>
 {_durations(told)}</section>

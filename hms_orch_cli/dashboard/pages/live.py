@@ -1,4 +1,4 @@
-"""What keeps a page fresh, and the files that it is made with."""
+"""What keeps a page fresh."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from hms_orch_cli.application.office import Office
-from hms_orch_cli.dashboard.assets import ASSETS
 from hms_orch_cli.dashboard.reading import number
 from hms_orch_cli.dashboard.streams import Streams
-from hms_orch_cli.errors import NotFound
 
 LIVE_S: Final = 0.5
 """Seconds between two looks whether there is something new."""
@@ -31,12 +29,3 @@ async def live(office: Office, streams: Streams, request: Request) -> Response:
         return b"id: %d\ndata: %d\n\n" % (seq, seq), False
 
     return streams.answer(look, LIVE_S)
-
-
-async def static(_office: Office, request: Request) -> Response:
-    """A file of the page."""
-    asset = ASSETS.get(request.path_params["name"])
-    if asset is None:
-        raise NotFound("there is no such file")
-    headers = {"cache-control": "public, max-age=31536000, immutable", "content-type": asset.media_type}
-    return Response(asset.content, headers=headers)

@@ -22,6 +22,7 @@ from hms_orch_cli.dashboard.pages.wishes import button
 from hms_orch_cli.dashboard.words import facts_list, href, moment, sentence, state, took
 from hms_orch_cli.errors import NotFound
 from hms_orch_cli.views.graph import graph_of
+from hms_orch_cli.views.runs import items_of
 from hms_orch_cli.views.timings import timings
 
 BACK: Final = '<p class="back"><a href="/">← Runs</a></p>'
@@ -64,7 +65,7 @@ def _why(office: Office, view: RunView) -> str:
     if view.row.state == "COMPLETED":
         return ""
     explained = office.explain(view.row.saga_id)
-    items = [item for item in office.items_of(view.run) if item["id"] in explained["items"]]
+    items = [item for item in items_of(view.run) if item["id"] in explained["items"]]
     links = "".join(
         f'<a class="button" href="{href("hitl", item["id"])}">Decide about {text(item["step"] or item["saga"], 60)}</a>'
         for item in items
