@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import orjson
 
@@ -105,7 +105,8 @@ class Dispatcher:
             event = self._page.popleft()
             self._waits.position = event.seq
             self._dispatch(event)
-            await self._offer_to_all(event)
+            if waiting := self._waits.listeners.of(event.type):
+                await self._offer_to_all(event, waiting)
             self._projection.dispatched_to(event.seq)
             moved = True
             if event.stream.startswith("definition/") or (self._page_lacks_runs and self._hears_runs()):
@@ -124,9 +125,9 @@ class Dispatcher:
     def _hears_runs(self) -> bool:
         return self._definitions.listens_to_runs or self._waits.listeners.to_runs
 
-    async def _offer_to_all(self, event: Event) -> None:
-        """The event meets the steps that wait for its type."""
-        for count, saga_id in enumerate(self._waits.listeners.of(event.type), 1):
+    async def _offer_to_all(self, event: Event, waiting: Sequence[str]) -> None:
+        """The event meets the runs with steps that wait for its type."""
+        for count, saga_id in enumerate(waiting, 1):
             self._offer(saga_id, event)
             if count % PAGE == 0:
                 await asyncio.sleep(0)
