@@ -138,7 +138,13 @@ class TestAsAProcess:
 
     def test_ctrl_c_ends_it_with_130_and_leaves_nothing(self, environment: dict[str, str], scratch: Path) -> None:
         with subprocess.Popen(
-            [COMMAND, "demo"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [COMMAND, "demo"],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            # As at a terminal: whatever runs the tests in the background may have had it ignored.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         ) as process:
             assert process.stdout is not None
             assert process.stdout.readline().endswith("START\n")
