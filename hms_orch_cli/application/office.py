@@ -26,6 +26,7 @@ from hms_orch_cli.ports.clock import Clock
 from hms_orch_cli.ports.journal import Journal
 from hms_orch_cli.ports.services import Service
 from hms_orch_cli.ports.store import Event, NewEvent, RunRow
+from hms_orch_cli.saga.identity import round_of
 from hms_orch_cli.saga.moment import from_rfc3339
 from hms_orch_cli.saga.outcome import Answer, Verdict, Wire
 from hms_orch_cli.views.activity import Activity
@@ -223,12 +224,11 @@ class Office:
         named = self._read_callback(token)
         if named is None:
             raise NotFound("there is no such callback", "use the URL of the request as it is")
-        saga_id, step, op = named
+        saga_id, step, word = named
+        op, number = round_of(word)
         verdict = Verdict.SUCCESS if outcome == "success" else Verdict.FAILED
         answer = Answer(Wire.ANSWERED, body=result, reason=reason)
-        known = await self._orchestrator.report(
-            saga_id, step, "call" if op == "call" else "compensate", verdict, answer
-        )
+        known = await self._orchestrator.report(saga_id, step, op, verdict, answer, number)
         if not known:
             raise NotAllowed(f"the {op} of step {step} waits for no answer now", "answer while it is in progress")
 

@@ -159,11 +159,16 @@ class Orchestrator:
         once durable. An input that does not fit changes nothing."""
         return await self.runner.tell(run, happened)
 
-    async def report(self, saga_id: str, step: str, op: Op, verdict: Verdict, answer: Answer) -> bool:
+    async def report(
+        self, saga_id: str, step: str, op: Op, verdict: Verdict, answer: Answer, number: int | None = None
+    ) -> bool:
         """Brings the end of a 202, or of an undo by event, that the participant itself reports. False if the step waits
-        for nothing, or was given up meanwhile; a second report changes nothing. Raises NotFound."""
+        for nothing, or was given up meanwhile; a second report changes nothing, also if it comes when a person has had
+        a new round begun: `number` is the round that it speaks of, None for the one that stands. Raises NotFound."""
         run = self.run(saga_id)
         progress = run.progress(step, op)
+        if number is not None and number < progress.round:
+            return True  # a round ends with a definite no: this one was told of, or has no say any more
         open_ = progress.phase in (Phase.RUNNING, Phase.ACCEPTED, Phase.RETRYING)
         if open_ and not run.state.status.ended:
             compiled = run.compiled.steps[step]

@@ -13,12 +13,12 @@ from hms_orch_cli.orchestrator.compiled import CompiledRequest, encode_path_part
 from hms_orch_cli.ports.participants import CallRequest
 from hms_orch_cli.ports.store import Event
 from hms_orch_cli.saga.commands import Poll
-from hms_orch_cli.saga.identity import key_of
+from hms_orch_cli.saga.identity import in_round, key_of
 from hms_orch_cli.saga.outcome import Op
 from hms_orch_cli.saga.state import Run
 
 CallbackUrl = Callable[[str, str, str], str]
-"""(saga id, step, op) -> the URL where a participant reports the end of a 202."""
+"""(saga id, step, op in its round) -> the URL where a participant reports the end of a 202."""
 
 
 class RequestWriter:
@@ -34,7 +34,7 @@ class RequestWriter:
         """The request of one attempt. Raises ExpressionError or ConfigError; then nothing may be sent."""
         request = compiled.request
         path, query, headers, body = self._fill_in(run, trigger, compiled, step, op)
-        callback = self._callback_url(run.id, step, op)
+        callback = self._callback_url(run.id, step, in_round(op, run.progress(step, op).round))
         if request.own_body or request.method == "GET":
             headers = {**headers, **_particulars(run, trigger, step, op, attempt, callback)}
             payload = orjson.dumps(body) if request.own_body else None

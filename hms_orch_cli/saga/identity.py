@@ -25,8 +25,18 @@ def redrive_id(run: Run) -> str:
 def key_of(run: Run, step: str, op: Op) -> str:
     """The idempotency key: one for all attempts of a call or an undo; a new round only where a person has another
     attempt made after a definite no."""
-    round_ = run.progress(step, op).round
-    return f"{run.id}:{step}:{op}" if round_ == 1 else f"{run.id}:{step}:{op}:{round_}"
+    return f"{run.id}:{step}:{in_round(op, run.progress(step, op).round)}"
+
+
+def in_round(op: Op, number: int) -> str:
+    """An op in one of its rounds: `call` in the first, then `call:2`."""
+    return op if number == 1 else f"{op}:{number}"
+
+
+def round_of(word: str) -> tuple[Op, int]:
+    """The op and its round that `in_round` made this word of."""
+    op, _, number = word.partition(":")
+    return "call" if op == "call" else "compensate", int(number or 1)
 
 
 def trace_id(saga_id: str) -> str:

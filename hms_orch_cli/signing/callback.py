@@ -17,7 +17,7 @@ _PURPOSE: Final = b"hms-orch callback\n"
 
 
 def callback_token(secret: bytes, saga_id: str, step: str, op: str) -> str:
-    """The token for this step; the same words give the same token."""
+    """The token for this step; the same words give the same token. `op` says its round, too, from the second on."""
     words = f"{_word(saga_id)}.{_word(step)}.{_word(op)}"
     return f"{words}.{_mac(secret, words)}"
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
+import orjson
 import pytest
 
 from hms_orch_cli.application.alone import Alone
 from hms_orch_cli.errors import NotAllowed, StoreFailed
 from hms_orch_cli.ports.participants import CallRequest
-from hms_orch_cli.saga.identity import redrive_id
-from hms_orch_cli.saga.outcome import Answer
+from hms_orch_cli.saga.identity import redrive_id, round_of
+from hms_orch_cli.saga.outcome import Answer, Verdict
 
 from ..specs import step
 from .house import CEL, SAGA, House, Mains, Services, content, ok, said, until
@@ -193,4 +194,37 @@ async def test_a_late_answer_to_a_run_that_was_abandoned_does_not_touch_what_it_
     await process.until_idle()
     await process.stop()
     assert house.states() == ["COMPLETED", "COMPLETED"]
+    house.prove()
+
+
+async def test_a_second_callback_of_the_first_call_says_nothing_of_the_call_after_the_redrive() -> None:
+    """Each call is told an address of its own, and what comes to the old one does not settle the new."""
+    house = House(content(step("pay", compensate=None)), services=Services(lambda request: said(202)))
+    house.publish("e1")
+    process = house.up()
+    addresses: list[str] = []
+
+    async def asked() -> None:
+        await until(lambda: len(house.services.calls) > len(addresses))
+        addresses.append(orjson.loads(house.services.calls[-1].body or b"")["callback"])
+        await until(lambda: house.told("saga.step.accepted")[len(addresses) - 1 :])
+
+    async def report(address: str, verdict: Verdict) -> bool:
+        saga_id, name, word = address.rpartition("/")[2].split(":", 2)
+        op, number = round_of(word)
+        return await process.orchestrator.report(saga_id, name, op, verdict, ok(), number)
+
+    await asked()
+    assert await report(addresses[0], Verdict.FAILED)
+    await until(lambda: house.states() == ["FAILED"])
+    await process.ask.redrive(house.ids()[0], "eve", "repaired")
+    await asked()
+    assert addresses[0] != addresses[1]
+    for verdict in (Verdict.FAILED, Verdict.SUCCESS):
+        assert await report(addresses[0], verdict)
+        assert house.states() == ["WAITING"]
+    assert await report(addresses[1], Verdict.SUCCESS)
+    await process.until_idle()
+    await process.stop()
+    assert house.states() == ["COMPLETED"]
     house.prove()

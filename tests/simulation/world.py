@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 from hms_orch_cli.errors import HmsError
 from hms_orch_cli.ports.participants import CallRequest
 from hms_orch_cli.rehearsal.virtual_time import Agenda, Handle
-from hms_orch_cli.saga.outcome import Answer, Op, Verdict, Wire
+from hms_orch_cli.saga.identity import round_of
+from hms_orch_cli.saga.outcome import Answer, Verdict, Wire
 
 from . import faults
 from .faults import Plan
@@ -376,11 +377,12 @@ class World:
         good = request.op == "compensate" or (entry.effect > 0 and not entry.undone)
         verdict = Verdict.SUCCESS if good else Verdict.FAILED
         answer = Answer(Wire.ANSWERED, body=final.body, reason=final.reason)
+        word = request.key.removeprefix(f"{request.saga_id}:{request.step}:")  # as in the address of the callback
         if self._plan.strikes("callback twice"):
             self._agenda.after(
-                self._rng.random() * 5, self._report, request.saga_id, request.step, request.op, verdict, answer, 0
+                self._rng.random() * 5, self._report, request.saga_id, request.step, word, verdict, answer, 0
             )
-        self._report(request.saga_id, request.step, request.op, verdict, answer, CALLBACK_TRIES)
+        self._report(request.saga_id, request.step, word, verdict, answer, CALLBACK_TRIES)
 
     def hear(self, saga_id: str, step: str) -> None:
         """The event `saga.compensate` is on the bus, for a participant that undoes by itself."""
@@ -397,27 +399,28 @@ class World:
         if not self._plan.strikes("acknowledgement lost"):
             self._report(saga_id, step, "compensate", Verdict.SUCCESS, Answer(Wire.ANSWERED), CALLBACK_TRIES)
 
-    def _report(self, saga_id: str, step: str, op: Op, verdict: Verdict, answer: Answer, tries: int) -> None:
+    def _report(self, saga_id: str, step: str, word: str, verdict: Verdict, answer: Answer, tries: int) -> None:
         """Reports to whatever process is up, again until it is heard."""
         process = self._process()
         heard: list[bool] = []
         if process is not None:
-            process.do(self._reporting(process, saga_id, step, op, verdict, answer, heard))
+            process.do(self._reporting(process, saga_id, step, word, verdict, answer, heard))
 
         def again() -> None:
             if not heard:
-                self._report(saga_id, step, op, verdict, answer, tries - 1)
+                self._report(saga_id, step, word, verdict, answer, tries - 1)
 
         if tries > 0:
             self._agenda.after(CALLBACK_PAUSE_S, again)
 
     async def _reporting(
-        self, process: Process, saga_id: str, step: str, op: Op, verdict: Verdict, answer: Answer, heard: list[bool]
+        self, process: Process, saga_id: str, step: str, word: str, verdict: Verdict, answer: Answer, heard: list[bool]
     ) -> None:
         try:
-            known = await process.orchestrator.report(saga_id, step, op, verdict, answer)
+            op, number = round_of(word)
+            known = await process.orchestrator.report(saga_id, step, op, verdict, answer, number)
         except HmsError as error:
             self._note("report failed", saga_id, step, type(error).__name__)
             return
         heard.append(known)
-        self._note("reported", saga_id, step, op, known)
+        self._note("reported", saga_id, step, word, known)
