@@ -1,4 +1,5 @@
-"""A journal for short commands: each append is committed before it returns, without an event loop."""
+"""A journal without a thread, for whoever drives the loop himself (saga tests): each append is committed before it
+returns."""
 
 from __future__ import annotations
 

@@ -6,7 +6,6 @@ from typing import Any
 
 from hms_orch_cli.saga.attention import DECISIONS, reason_of_step
 from hms_orch_cli.saga.commands import Command, Listen, Poll, Wake
-from hms_orch_cli.saga.compensation import needs_undo
 from hms_orch_cli.saga.due import due, holds_lock
 from hms_orch_cli.saga.moment import rfc3339
 from hms_orch_cli.saga.state import PENDING, Phase, Progress, Run, Status
@@ -120,11 +119,6 @@ def _is_others(command: Command) -> bool:
     if isinstance(command, Wake | Listen):
         return True
     return isinstance(command, Poll) and command.status == 202 and not command.location
-
-
-def will_be_undone(run: Run, name: str) -> bool:
-    """Whether an undo of the run would undo this step."""
-    return needs_undo(run.saga.steps[name], run.calls.get(name, PENDING))
 
 
 def _waits(run: Run) -> bool:
