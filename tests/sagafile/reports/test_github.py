@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import NamedTuple
 
+from hms_orch_cli.safe import safe
 from hms_orch_cli.sagafile.catalogue import RULES
 from hms_orch_cli.sagafile.reports.github import as_annotations
 from hms_orch_cli.sagafile.reports.validation import Validation
@@ -65,18 +67,34 @@ def test_strict_makes_it_an_error() -> None:
     assert command.name == "error"
 
 
-def test_every_finding_arrives_as_it_is() -> None:
-    """Whatever names and messages hold: signs of the runner's own, line ends."""
+def test_every_finding_arrives_as_the_report_for_people_tells_it() -> None:
+    """Whatever names and messages hold: signs of the runner's own, line ends, what moves a cursor."""
     found = everything()
     arrived = [command for command in commands(found) if "line" in command.properties]
 
     assert [
         (each.properties["file"], each.properties["line"], each.properties["title"], each.message) for each in arrived
     ] == [
-        (each.file, str(each.line), f"{each.rule} {RULES[each.rule].title}", f"{each.message}\n{each.fix}".rstrip())
+        (
+            safe(each.file),
+            str(each.line),
+            f"{each.rule} {RULES[each.rule].title}",
+            f"{safe(each.message)}\n{safe(each.fix)}".rstrip(),
+        )
         for each in found.findings()
     ]
-    assert HOSTILE in {each.properties["file"] for each in arrived}
+    assert safe(HOSTILE) in {each.properties["file"] for each in arrived}
+
+
+def test_nothing_dangerous_is_printed_raw() -> None:
+    """Each of these ends a line for some reader, or is obeyed by a terminal: as a key, it comes back in a message."""
+    for sign in "\x1b\x85\x9b\u2028\u2029\x0b\x0c\x1c\u202e":
+        found = validation(("a.yaml", json.dumps({f"a{sign}b": 1})))
+
+        told = as_annotations(found)
+
+        assert sign not in told
+        assert f"unknown key 'a{safe(sign)}b'" in told
 
 
 def test_columns_are_told_on_one_line_only() -> None:
