@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
 from hms_orch_cli.cli.json_lines import entries_of
-from hms_orch_cli.cli.narration import Line, lines_of
-from hms_orch_cli.cli.output import coloured, is_terminal, json_lines, plain_lines, styled
+from hms_orch_cli.cli.narration import TEXT_LIMIT, lines_of, spoken
+from hms_orch_cli.cli.output import coloured, is_terminal, json_lines, plain_lines
 from hms_orch_cli.cli.output import console as rich_console
 from hms_orch_cli.safe import safe
 from hms_orch_cli.saga.events import RunFact, Started
@@ -24,8 +24,6 @@ SHOWN_RUNS = 8
 
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 FRAME_MS = 80
-
-TEXT_LIMIT = 300
 
 
 class Console(Protocol):
@@ -47,7 +45,7 @@ def open_console(*, as_json: bool = False) -> Console:
         return GatheringConsole(entries_of, json_lines)
     if is_terminal(sys.stdout) and coloured(sys.stdout):
         return LiveConsole()
-    return GatheringConsole(lines_of, lambda lines: plain_lines([_parts(line) for line in lines]))
+    return GatheringConsole(spoken, lambda lines: plain_lines([(line,) for line in lines]))
 
 
 class GatheringConsole(Generic[Said]):
@@ -150,7 +148,3 @@ def _doing(run: Run) -> list[str]:
     forward = [f"{name}{words[call.phase]}" for name, call in run.calls.items() if call.phase in words]
     back = [f"undo of {name}{words[undo.phase]}" for name, undo in run.undos.items() if undo.phase in words]
     return forward + back
-
-
-def _parts(line: Line) -> Sequence[Any]:
-    return styled(line.sign, line.style), f" {line.name.ljust(line.width)}  {line.text[:TEXT_LIMIT]}"

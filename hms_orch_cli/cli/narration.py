@@ -55,6 +55,9 @@ class Line(NamedTuple):
     width: int
 
 
+TEXT_LIMIT = 300
+"""Characters of what happened that a line shows."""
+
 _UNSAID = frozenset({StepStarted, StepAccepted, StepDoubted, Compensate})
 """What an operator sees by its consequences; at two thousand runs a second it pays not to look further."""
 
@@ -72,7 +75,7 @@ def lines_of(run: Run, facts: Iterable[RunFact]) -> Iterator[Line]:
 def spoken(run: Run, facts: Iterable[RunFact]) -> Iterator[str]:
     """The same as whole lines, without a style."""
     for line in lines_of(run, facts):
-        yield f"{line.sign} {line.name.ljust(line.width)}  {line.text}".rstrip()
+        yield f"{line.sign} {line.name.ljust(line.width)}  {line.text[:TEXT_LIMIT]}".rstrip()
 
 
 def _width(saga: Saga) -> int:
