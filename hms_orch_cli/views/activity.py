@@ -6,7 +6,7 @@ one, and both are read together.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from hms_orch_cli.saga.events import (
@@ -27,7 +27,7 @@ from hms_orch_cli.saga.events import (
 )
 from hms_orch_cli.saga.outcome import Op
 from hms_orch_cli.saga.state import Run
-from hms_orch_cli.views.health import Health
+from hms_orch_cli.views.health import MINUTE_MS, Health
 from hms_orch_cli.views.spread import Spread
 
 
@@ -38,7 +38,7 @@ class Window(NamedTuple):
     slots: int
 
 
-WINDOWS: Final[Mapping[str, Window]] = {
+WINDOWS: Final[Mapping[str, Window]] = {  # slots of whole minutes
     "hour": Window(60_000, 60),
     "day": Window(900_000, 96),
     "week": Window(7_200_000, 84),
@@ -82,6 +82,8 @@ class Activity:
 
     def __init__(self) -> None:
         self._slots: dict[str, dict[int, dict[str, Slot]]] = {name: {} for name in WINDOWS}
+        self._latest: dict[str, tuple[int, list[Slot]]] = {}
+        """definition -> its latest minute, and the slots that lie over it"""
         self.health: dict[str, Health] = {}
         """service -> what it answered"""
 
@@ -116,19 +118,24 @@ class Activity:
         """Number of a slot (its beginning by its length) -> definition -> what happened."""
         return self._slots[window]
 
-    def _at(self, saga: str, at: int) -> Iterable[Slot]:
-        for name, window in WINDOWS.items():
-            slots, number = self._slots[name], at // window.slot_ms
-            by_saga = slots.get(number)
-            if by_saga is None:
-                by_saga = slots[number] = {}
-                if len(slots) > 2 * window.slots:
-                    for old in [each for each in slots if each <= number - window.slots]:
-                        del slots[old]
-            slot = by_saga.get(saga)
-            if slot is None:
-                slot = by_saga[saga] = Slot()
-            yield slot
+    def _at(self, saga: str, at: int) -> Sequence[Slot]:
+        """The slots over this moment, one of each window."""
+        minute = at // MINUTE_MS
+        latest = self._latest.get(saga)
+        if latest is None or latest[0] != minute:
+            slots = [self._slot(name, saga, at // window.slot_ms) for name, window in WINDOWS.items()]
+            latest = self._latest[saga] = minute, slots
+        return latest[1]
+
+    def _slot(self, window: str, saga: str, number: int) -> Slot:
+        slots, kept = self._slots[window], WINDOWS[window].slots
+        by_saga = slots.get(number)
+        if by_saga is None:
+            by_saga = slots[number] = {}
+            if len(slots) > 2 * kept:
+                for old in [each for each in slots if each <= number - kept]:
+                    del slots[old]
+        return by_saga.setdefault(saga, Slot())
 
     def _answered(self, run: Run, fact: RunFact) -> None:
         step, status = fact.step, fact.status or 0  # type: ignore[union-attr]  # those of _ANSWERS have both
