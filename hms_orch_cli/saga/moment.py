@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 from functools import lru_cache
 
 
+@lru_cache(maxsize=256)
 def rfc3339(at_ms: int) -> str:
-    """`2026-11-23T14:10:07.250Z`."""
+    """`2026-11-23T14:10:07.250Z`. Facts that follow one another often share their millisecond, hence the cache."""
     seconds, millis = divmod(at_ms, 1000)
     return f"{_second(seconds)}.{millis:03d}Z"
 
@@ -20,8 +21,7 @@ def _second(seconds: int) -> str:
 
 @lru_cache(maxsize=256)
 def from_rfc3339(text: str) -> int:
-    """Milliseconds since 1970. Raises ValueError for text that is no RFC 3339 time. Facts that follow one another in
-    a log often share their millisecond, hence the cache."""
+    """Milliseconds since 1970, cached as above. Raises ValueError for text that is no RFC 3339 time."""
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError(f"no time zone in {text!r}")
