@@ -20,6 +20,11 @@ from hms_orch_cli.saga.words import words_of
 KEPT_BYTES = 65_536
 """A JSON answer up to this size is kept as it is; a larger one needs `output`."""
 
+Left = tuple[Any, dict[str, Any] | None, str | None, str]
+"""(answer, output, summary, error): what a step's success leaves behind."""
+
+_NOTHING: Left = (None, None, None, "")
+
 SUMMARY_LIMIT = 200
 REDACTED = "[redacted]"
 
@@ -28,23 +33,17 @@ def answered(
     run: Run, trigger: Event, step: CompiledStep, op: Op, attempt: int, verdict: Verdict, answer: Answer
 ) -> Answered:
     """The input that an answer of a call or an undo amounts to."""
+    left = mapped(run, trigger, step, answer.body) if verdict is Verdict.SUCCESS and op == "call" else _NOTHING
     reason = _reason(step, answer)
-    plain = Answered(
-        step.step.name, op, attempt, verdict, answer.status, reason, answer.retry_after_ms, answer.location
+    return Answered(
+        step.step.name, op, attempt, verdict, answer.status, reason, answer.retry_after_ms, answer.location, *left
     )
-    if verdict is not Verdict.SUCCESS or op == "compensate":
-        return plain
-    kept, output, summary, error = mapped(run, trigger, step, answer.body)
-    return plain._replace(answer=kept, output=output, summary=summary, error=error)
 
 
 def checked(run: Run, trigger: Event, step: CompiledStep, attempt: int, verdict: Verdict, answer: Answer) -> Checked:
     """The input that the answer of a check amounts to."""
-    plain = Checked(step.step.name, attempt, verdict, _reason(step, answer), answer.status)
-    if verdict is not Verdict.SUCCESS:
-        return plain
-    kept, output, summary, error = mapped(run, trigger, step, answer.body)
-    return plain._replace(answer=kept, output=output, summary=summary, error=error)
+    left = mapped(run, trigger, step, answer.body) if verdict is Verdict.SUCCESS else _NOTHING
+    return Checked(step.step.name, attempt, verdict, _reason(step, answer), answer.status, *left)
 
 
 def _reason(step: CompiledStep, answer: Answer) -> str:
@@ -54,11 +53,9 @@ def _reason(step: CompiledStep, answer: Answer) -> str:
     return words_of(redacted(answer.body, step.step.redact))[:REASON_LIMIT]
 
 
-def mapped(
-    run: Run, trigger: Event, step: CompiledStep, body: Any
-) -> tuple[Any, dict[str, Any] | None, str | None, str]:
-    """(answer, output, summary, error): what a step's success leaves behind, whoever brought `body`. What is redacted
-    is blotted out first, so that nothing made of it can carry it into the log."""
+def mapped(run: Run, trigger: Event, step: CompiledStep, body: Any) -> Left:
+    """What a step's success leaves behind, whoever brought `body`. What is redacted is blotted out first, so that
+    nothing made of it can carry it into the log."""
     body = redacted(body, step.step.redact)
     output: dict[str, Any] | None = None
     names: dict[str, Any] | None = None
