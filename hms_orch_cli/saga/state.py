@@ -193,5 +193,4 @@ class Run(NamedTuple):
         """The outputs of the steps before `step` that have succeeded, for an undo its own as well: the same for all
         attempts of one call."""
         names = self.saga.earlier[step] if op == "call" else (*self.saga.earlier[step], step)
-        done = ((name, self.calls.get(name, PENDING)) for name in names)
-        return {name: self.output_of(name) for name, call in done if call.phase is Phase.SUCCEEDED}
+        return {name: self.output_of(name) for name in names if self.progress(name, "call").phase is Phase.SUCCEEDED}
