@@ -49,7 +49,7 @@ class HttpParticipants:
             target = self._book.find(request.service)
             token = None
             if not has_own_authorization(request):
-                token = await self._signer.token(
+                token = self._signer.token(
                     Claims(target.audience, request.saga_id, request.step, request.op, request.attempt)
                 )
             ready = outgoing(target, request, token)

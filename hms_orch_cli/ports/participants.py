@@ -57,7 +57,7 @@ class Claims(NamedTuple):
 class Signer(Protocol):
     """Short-lived tokens for participants."""
 
-    async def token(self, claims: Claims) -> str:
+    def token(self, claims: Claims) -> str:
         """A signed JWT, fresh for this attempt."""
 
     def jwks(self) -> dict[str, Any]:

@@ -46,16 +46,12 @@ class Es256Signer:
         self._ring_state = -1
         self._look_at = 0.0
 
-    async def token(self, claims: Claims) -> str:
-        """A signed JWT for this attempt. Raises ConfigError if the keys cannot be used."""
-        return self.sign(claims)
-
     def jwks(self) -> dict[str, Any]:
         """The public keys, as a JWK set."""
         return self._keys.jwks()
 
-    def sign(self, claims: Claims) -> str:
-        """The same, for callers without a loop."""
+    def token(self, claims: Claims) -> str:
+        """A signed JWT for this attempt. Raises ConfigError if the keys cannot be used."""
         now = self._now()
         private = self._signing_key(now)
         if not self._ids:

@@ -32,7 +32,7 @@ class NoSigner:
     def __init__(self) -> None:
         self.asked = 0
 
-    async def token(self, claims: Claims) -> str:
+    def token(self, claims: Claims) -> str:
         self.asked += 1
         return f"token-{self.asked}-for-{claims.audience}"
 

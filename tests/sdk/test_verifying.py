@@ -46,7 +46,7 @@ class Orchestrator(NamedTuple):
 
     def token(self, asked: Asked = ASKED, issuer: str = "hms-orch", age_s: float = 0) -> str:
         """A token of its own."""
-        return Es256Signer(self.ring, issuer, lambda: time.time() - age_s).sign(asked)
+        return Es256Signer(self.ring, issuer, lambda: time.time() - age_s).token(asked)
 
     def publish(self) -> None:
         """The keys as they are now."""

@@ -29,57 +29,57 @@ def ring(tmp_path: Path) -> KeyRing:
     return KeyRing(tmp_path / "keys")
 
 
-async def test_a_participant_can_verify_it(ring: KeyRing) -> None:
+def test_a_participant_can_verify_it(ring: KeyRing) -> None:
     signer = Es256Signer(ring)
-    claims = verified(await signer.token(CLAIMS), signer.jwks())
+    claims = verified(signer.token(CLAIMS), signer.jwks())
     assert (claims["sub"], claims["step"], claims["op"], claims["attempt"]) == (CLAIMS.saga_id, "recalc", "call", 2)
     assert claims["exp"] - claims["iat"] == 60
 
 
-async def test_every_signature_and_id_is_new(ring: KeyRing) -> None:
+def test_every_signature_and_id_is_new(ring: KeyRing) -> None:
     signer = Es256Signer(ring)
-    tokens = [await signer.token(CLAIMS) for _ in range(600)]
+    tokens = [signer.token(CLAIMS) for _ in range(600)]
     assert len({verified(token, signer.jwks())["jti"] for token in tokens}) == 600
 
 
-async def test_another_audience_or_a_changed_claim_is_refused(ring: KeyRing) -> None:
+def test_another_audience_or_a_changed_claim_is_refused(ring: KeyRing) -> None:
     signer = Es256Signer(ring)
-    token = await signer.token(CLAIMS)
+    token = signer.token(CLAIMS)
     with pytest.raises(jwt.InvalidAudienceError):
         verified(token, signer.jwks(), audience="notice-svc")
     head, _, signature = token.split(".")
-    _, other, _ = (await signer.token(CLAIMS._replace(attempt=3))).split(".")
+    _, other, _ = signer.token(CLAIMS._replace(attempt=3)).split(".")
     with pytest.raises(jwt.InvalidSignatureError):
         verified(f"{head}.{other}.{signature}", signer.jwks())
 
 
-async def test_an_old_token_has_expired(ring: KeyRing) -> None:
+def test_an_old_token_has_expired(ring: KeyRing) -> None:
     import time
 
     signer = Es256Signer(ring, now=lambda: time.time() - 61)
     with pytest.raises(jwt.ExpiredSignatureError):
-        verified(await signer.token(CLAIMS), signer.jwks())
+        verified(signer.token(CLAIMS), signer.jwks())
 
 
-async def test_a_rotation_elsewhere_is_noticed_and_the_old_token_still_verifies(tmp_path: Path) -> None:
+def test_a_rotation_elsewhere_is_noticed_and_the_old_token_still_verifies(tmp_path: Path) -> None:
     import time
 
     ahead = 0.0
     signer = Es256Signer(KeyRing(tmp_path / "keys"), now=lambda: time.time() + ahead)
-    old = await signer.token(CLAIMS)
+    old = signer.token(CLAIMS)
     new_kid = KeyRing(tmp_path / "keys").rotate().kid
-    assert jwt.get_unverified_header(await signer.token(CLAIMS))["kid"] != new_kid
+    assert jwt.get_unverified_header(signer.token(CLAIMS))["kid"] != new_kid
     ahead = LOOK_AGAIN_S + 1
-    new = await signer.token(CLAIMS)
+    new = signer.token(CLAIMS)
     assert jwt.get_unverified_header(new)["kid"] == new_kid
     ahead = 0
-    for token in (old, await signer.token(CLAIMS)):
+    for token in (old, signer.token(CLAIMS)):
         verified(token, signer.jwks())
 
 
-async def test_keys_that_cannot_be_used_are_a_config_error(tmp_path: Path) -> None:
+def test_keys_that_cannot_be_used_are_a_config_error(tmp_path: Path) -> None:
     folder = tmp_path / "keys"
     KeyRing(folder).keys()
     folder.chmod(0o755)
     with pytest.raises(ConfigError):
-        await Es256Signer(KeyRing(folder)).token(CLAIMS)
+        Es256Signer(KeyRing(folder)).token(CLAIMS)
