@@ -24,7 +24,7 @@ class Response(NamedTuple):
     """A whole response: the headers that anybody asks for, names in lower case."""
 
     status: int
-    headers: dict[bytes, bytes]
+    headers: dict[bytes, str]
     body: bytes
 
 
@@ -42,6 +42,7 @@ class Connection(asyncio.Protocol):
         self.idle_since = 0.0
         self._transport: asyncio.Transport
         self._answer: asyncio.Future[Response | Lost] | None = None
+        self._deadline = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._waiting: select.poll | None = None
         self._parser = httptools.HttpResponseParser(self)
@@ -52,7 +53,7 @@ class Connection(asyncio.Protocol):
         self._interim = 0
         self._body_size = 0
         self._body: list[bytes] = []
-        self._headers: dict[bytes, bytes] = {}
+        self._headers: dict[bytes, str] = {}
         self._has_end = False
         self._in_body = False
         self._is_whole = False
@@ -62,7 +63,9 @@ class Connection(asyncio.Protocol):
         """Writes the request; the future never raises. Cancelling it ends the connection."""
         self.is_free = False
         self._answer = answer = loop.create_future()
-        self._timer = loop.call_at(deadline, self._finish, Lost("no whole answer within the attempt's time"))
+        self._deadline = deadline
+        if self._timer is None or self._timer.when() > deadline:
+            self._set_timer(loop)
         self._transport.write(message)
         return answer
 
@@ -88,15 +91,30 @@ class Connection(asyncio.Protocol):
         if isinstance(outcome, Lost) or not self._keep_alive:
             self.is_free = False
             self._transport.abort()
+            if self._timer is not None:
+                self._timer.cancel()
         else:
             self.is_free = True
             self._reset()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
         answer, self._answer = self._answer, None
         if answer is not None and not answer.done():
             answer.set_result(outcome)
+
+    def _set_timer(self, loop: asyncio.AbstractEventLoop) -> None:
+        """For the end of the attempt's time. It is left running when the answer comes, since the next request mostly
+        ends later than this one would have: to set a timer and to take it back costs more than all else here."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = loop.call_at(self._deadline, self._look_at_the_time, loop)
+
+    def _look_at_the_time(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._timer = None
+        if self._answer is None:
+            return
+        if loop.time() >= self._deadline:
+            self._finish(Lost("no whole answer within the attempt's time"))
+        else:
+            self._set_timer(loop)
 
     # What the loop calls
 
@@ -144,7 +162,7 @@ class Connection(asyncio.Protocol):
             return
         name = name.lower()
         if name in _KEPT:
-            self._headers.setdefault(name, value)
+            self._headers.setdefault(name, value.decode("latin-1"))
         elif name in (b"content-length", b"transfer-encoding"):
             self._has_end = True
 

@@ -67,14 +67,14 @@ class PlainHttp:
             self._open.discard(connection)
             return Answer(Wire.LOST, reason=response.reason)
         self._give_back(target.origin, connection, loop)
-        headers = response.headers
+        told = response.headers.get
         return answer_of(
             response.status,
             response.body,
-            _text(headers.get(b"content-type")),
-            coding=_text(headers.get(b"content-encoding")),
-            retry_after=_text(headers.get(b"retry-after")),
-            location=_text(headers.get(b"location")),
+            told(b"content-type"),
+            coding=told(b"content-encoding"),
+            retry_after=told(b"retry-after"),
+            location=told(b"location"),
             url=request.url,
         )
 
@@ -144,7 +144,3 @@ def _message(request: Outgoing) -> bytes:
     if body is not None or request.method in _WITH_BODY:
         lines.append(f"content-length: {len(body or b'')}\r\n")
     return "".join([*lines, "\r\n"]).encode("ascii") + (body or b"")
-
-
-def _text(value: bytes | None) -> str | None:
-    return None if value is None else value.decode("latin-1")

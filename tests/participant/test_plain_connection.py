@@ -7,6 +7,7 @@ import pytest
 
 from hms_orch_cli.participant.answers import MAX_BODY
 from hms_orch_cli.participant.plain_connection import Connection, Lost, Response
+from hms_orch_cli.rehearsal.virtual_time import Agenda, Loop
 
 
 class Peer:
@@ -45,7 +46,7 @@ async def test_an_answer_may_come_in_any_pieces() -> None:
         for at in range(0, len(whole), size):
             assert not answer.done()
             connection.data_received(whole[at : at + size])
-        assert answer.result() == Response(200, {b"retry-after": b"5"}, b"abcde")
+        assert answer.result() == Response(200, {b"retry-after": "5"}, b"abcde")
         assert connection.is_free and not peer.is_aborted
 
 
@@ -68,6 +69,31 @@ async def test_one_byte_chunks_without_end_are_stopped() -> None:
         if answer.done():
             break
     assert answer.result() == Lost("body over 1 MiB") and peer.is_aborted
+
+
+@pytest.mark.parametrize(("first_s", "second_s"), [(60, 5), (5, 60)], ids=["an earlier one", "a later one"])
+def test_a_request_has_its_own_deadline_whatever_the_one_before_it_had(first_s: int, second_s: int) -> None:
+    agenda = Agenda()
+    loop: Any = Loop(agenda)
+    connection, peer = connected()
+    connection.send(b"x", loop.time() + first_s, loop)
+    connection.data_received(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+    agenda.run(1, 100)
+    answer = connection.send(b"x", loop.time() + second_s, loop)
+    agenda.run(second_s + 0.9, 100)
+    assert not answer.done()
+    agenda.run(second_s + 1, 100)
+    assert answer.result() == Lost("no whole answer within the attempt's time") and peer.is_aborted
+
+
+def test_a_connection_that_waits_for_its_next_request_is_not_ended_by_the_time_of_the_last() -> None:
+    agenda = Agenda()
+    loop: Any = Loop(agenda)
+    connection, peer = connected()
+    connection.send(b"x", loop.time() + 5, loop)
+    connection.data_received(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+    agenda.run(10, 100)
+    assert connection.is_free and not peer.is_aborted
 
 
 async def test_interim_answers_are_counted() -> None:
