@@ -23,6 +23,10 @@ class LogFormat(StrEnum):
     JSON = "json"
 
 
+NEW_OBJECTS = 10_000
+"""New objects, less those that are gone, at which garbage is looked for. The calls under way come and go by thousands
+of objects, which are gone without it; each look walks over those that are there at the moment."""
+
 app = new_app()
 
 EXAMPLES = examples(
@@ -93,6 +97,7 @@ def _run(config: Config, holder: Holder, server: Server, until_idle: bool) -> in
 async def _work(config: Config, holder: Holder, server: Server, until_idle: bool) -> int:
     """Starts everything, waits, and stops everything; the exit code."""
     import asyncio
+    import gc
     import secrets
     import signal
 
@@ -101,6 +106,7 @@ async def _work(config: Config, holder: Holder, server: Server, until_idle: bool
     from hms_orch_cli.dashboard.app import create_app
     from hms_orch_cli.wiring import assemble, open_store
 
+    gc.set_threshold(NEW_OBJECTS)
     loop = asyncio.get_running_loop()
     stop: asyncio.Future[Any] = loop.create_future()
 
