@@ -27,10 +27,10 @@ class Meter:
         """See `ports.Participants.call`."""
         began = perf_counter()
         answer = await self._participants.call(request)
-        told = request.service, _NO_ANSWER.get(answer.wire) or f"{answer.status // 100}xx"
-        histogram = self.seconds.get(told)
+        told = f"{answer.status // 100}xx" if answer.wire is Wire.ANSWERED else _NO_ANSWER[answer.wire]
+        histogram = self.seconds.get((request.service, told))
         if histogram is None:
-            histogram = self.seconds[told] = Histogram(BOUNDS)
+            histogram = self.seconds[request.service, told] = Histogram(BOUNDS)
         histogram.observe(perf_counter() - began)
         return answer
 
