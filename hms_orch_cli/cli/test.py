@@ -191,6 +191,6 @@ def _summary(outcome: Outcome) -> str:
     broken = sum(not file.checked.ok for file in outcome.files)
     if broken:
         parts.append(f"{output.counted(broken, 'file')} not right")
-    if outcome.coverage is not None:
+    if outcome.coverage is not None and any(outcome.coverage.sagas):
         parts.append(f"coverage {outcome.coverage.percent:.0f} %")
     return f"{files}, {tests}: {', '.join(parts)}"
