@@ -40,7 +40,7 @@ def possible(run: Run, now_ms: int) -> list[str]:
     wishes: dict[str, Input] = {
         "pause": Pause("", ""),
         "resume": Resume("", ""),
-        "redrive": Redrive("", "", redrive_id(run) if run.undos else None),
+        "redrive": Redrive("", "", redrive_id(run) if run.has_undone else None),
         "cancel": Cancel(""),
         "abandon": Abandon("", ""),
     }
@@ -120,7 +120,7 @@ class Operations:
         """Lets an ended run go on, or starts it anew if it has undone something. Raises NotFound, NotAllowed: also if
         another revision is deployed by now, unless `keep_revision`."""
         run = self._hands.run(saga_id)
-        anew = redrive_id(run.state) if run.state.undos else None
+        anew = redrive_id(run.state) if run.state.has_undone else None
         wish = Redrive(actor, note[:REASON_LIMIT], anew)
         self._object(run, wish)
         self._same_revision(run.state, keep_revision)
