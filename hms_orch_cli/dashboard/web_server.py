@@ -9,6 +9,8 @@ from typing import Final
 import uvicorn
 from starlette.applications import Starlette
 
+from hms_orch_cli.dashboard.http_protocol import HttpProtocol
+
 CONNECTIONS: Final = 2_048
 """Connections and requests at a time; beyond it uvicorn answers 503."""
 
@@ -22,7 +24,7 @@ def web_server(app: Starlette, backlog: int) -> uvicorn.Server:
     config = uvicorn.Config(
         app,
         loop="none",
-        http="httptools",
+        http=HttpProtocol,
         ws="none",
         lifespan="off",
         log_config=None,
