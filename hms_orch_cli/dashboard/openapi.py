@@ -86,7 +86,7 @@ def _paths() -> dict[str, Any]:
                     "state": {"type": "array", "items": {"enum": list(STATES)}},
                     "text": {**TEXT, "description": "an id, a name or the reason holds it"},
                     "event": {**POSITION, "minimum": 1, "description": "position of the triggering event"},
-                    "before": {**TEXT, "description": "the last id of the page before"},
+                    "before": {"type": "string", "format": "uuid", "description": "the last id of the page before"},
                     "limit": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100},
                 },
             )
@@ -127,7 +127,11 @@ def _paths() -> dict[str, Any]:
         },
         "/v1/me": {"get": _operation("Who asks, and what they may do", {200: ref("Caller")})},
         "/healthz": {"get": _operation("The process lives", {200: None}, security=[])},
-        "/readyz": {"get": _operation("Ready for work, or 503 with the reason", {200: record(ready={"const": True})})},
+        "/readyz": {
+            "get": _operation(
+                "Ready for work, or 503 with the reason", {200: record(ready={"const": True})}, security=[]
+            )
+        },
         "/metrics": {"get": _operation("Metrics in the text format of Prometheus", {200: None})},
         "/.well-known/jwks.json": {"get": _operation("Keys that verify tokens", {200: OBJECT}, security=[])},
         "/openapi.json": {"get": _operation("This document", {200: OBJECT})},
