@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -132,7 +133,7 @@ def _choice(item: Mapping[str, Any], decision: str, first: bool) -> str:
         output=choice.output,
         body={"decision": decision},
     )
-    return f'<li class="card"><p>{text(choice.follows.rstrip(":"))}</p>{ask}<code>{text(decision)}</code></li>'
+    return f'<li class="card"><p>{text(re.sub(":$", ".", choice.follows))}</p>{ask}<code>{text(decision)}</code></li>'
 
 
 def _end(item: Mapping[str, Any]) -> str:
