@@ -12,10 +12,12 @@ from hms_orch_cli.dashboard.openapi_schemas import (
     OBJECT,
     PAUSED,
     POSITION,
+    RUN_ID,
     SAGA,
     SCHEMAS,
     TEXT,
     WHO,
+    WHY,
     maybe,
     record,
     ref,
@@ -86,7 +88,7 @@ def _paths() -> dict[str, Any]:
                     "state": {"type": "array", "items": {"enum": list(STATES)}},
                     "text": {**TEXT, "description": "an id, a name or the reason holds it"},
                     "event": {**POSITION, "minimum": 1, "description": "position of the triggering event"},
-                    "before": {"type": "string", "format": "uuid", "description": "the last id of the page before"},
+                    "before": {**RUN_ID, "description": "the last id of the page before"},
                     "limit": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100},
                 },
             )
@@ -185,7 +187,8 @@ def _wish(
     summary: str, answer: dict[str, Any], *, path: str | None = "id", needs: Sequence[str] = (), **members: Any
 ) -> dict[str, Any]:
     """What a person wants: the body says who and why."""
-    body = {"type": "object", "properties": {"actor": WHO, "note": TEXT, **members}, "additionalProperties": False}
+    note = WHY if "note" in needs else TEXT
+    body = {"type": "object", "properties": {"actor": WHO, "note": note, **members}, "additionalProperties": False}
     if needs:
         body["required"] = list(needs)
     operation = _operation(summary, {200: answer}, path=path, body={"application/json": body})
