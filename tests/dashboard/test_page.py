@@ -107,6 +107,16 @@ async def test_hostile_text_is_text_on_every_page(house: House) -> None:
         assert "\\x1b[31m \\u202egnp.exe" in words
 
 
+async def test_a_question_tells_which_event_it_is_about(house: House) -> None:
+    house.participants.answers["/ship"] = Answer(Wire.ANSWERED, 422, reason="no")
+    house.participants.answers["/refund"] = Answer(Wire.ANSWERED, 409, reason="no")
+    await house.deploy()
+    await house.publish(event(1, id="order-17", source="web-shop"))
+    await house.settle()
+    (item,) = (await house.client.get("/v1/hitl")).json()["items"]
+    assert "order.placed web-shop · order-17" in (await page_of(house, f"/hitl/{item['id']}")).words
+
+
 @pytest.mark.parametrize("query", ["saga", "text", "before"])
 @pytest.mark.parametrize("path", ["/", "/runs/x", "/hitl/x", "/definitions/x"])
 async def test_a_hostile_address_is_text(house: House, path: str, query: str) -> None:

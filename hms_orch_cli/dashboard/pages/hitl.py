@@ -17,7 +17,7 @@ from hms_orch_cli.dashboard.frame import page
 from hms_orch_cli.dashboard.html import text
 from hms_orch_cli.dashboard.pages.decisions import ABOUT, CHOICES, question
 from hms_orch_cli.dashboard.pages.wishes import button
-from hms_orch_cli.dashboard.words import href, moment, plural, sentence, state, took
+from hms_orch_cli.dashboard.words import event_of, href, moment, plural, sentence, state, took
 from hms_orch_cli.errors import NotFound
 from hms_orch_cli.saga.moment import from_rfc3339
 from hms_orch_cli.views.graph import graph_of
@@ -154,4 +154,5 @@ def _run(office: Office, item: Mapping[str, Any]) -> str:
         return f'<p class="lead"><a class="button" href="{href(saga=item["saga"])}">{runs}</a></p>'
     view = office.run(item["sagaId"])
     graph = graph_svg(graph_of(view.run.saga, timeline_json(view)), page=href("runs", item["sagaId"]))
-    return f'<section class="card drawing"><h2>The run {state(view.row.state)}</h2>{graph}</section>'
+    event = f'<p class="hint">started by {event_of(view.row)}</p>'
+    return f'<section class="card drawing"><h2>The run {state(view.row.state)}</h2>{event}{graph}</section>'
