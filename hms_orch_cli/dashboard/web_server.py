@@ -11,9 +11,6 @@ from starlette.applications import Starlette
 
 from hms_orch_cli.dashboard.http_protocol import HttpProtocol
 
-CONNECTIONS: Final = 2_048
-"""Connections and requests at a time; beyond it uvicorn answers 503."""
-
 KEEP_ALIVE_S: Final = 30
 STOP_S: Final = 3
 """Seconds that requests get at a stop."""
@@ -32,7 +29,6 @@ def web_server(app: Starlette, backlog: int) -> uvicorn.Server:
         server_header=False,
         proxy_headers=False,
         backlog=backlog,
-        limit_concurrency=CONNECTIONS,
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=STOP_S,
     )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Any
+from collections.abc import Callable, Coroutine
+from typing import Any, cast
 
 import pytest
 from starlette.applications import Starlette
 from uvicorn.server import ServerState
 
-from hms_orch_cli.dashboard.http_protocol import HEAD_BYTES, HttpProtocol
+from hms_orch_cli.dashboard.http_protocol import CONNECTIONS, HEAD_BYTES, HttpProtocol
 from hms_orch_cli.dashboard.web_server import web_server
 
 HOST = b"Host: localhost\r\n"
@@ -43,14 +44,37 @@ class Wire(asyncio.Transport):
         pass
 
 
+class Clock:
+    """The event loop, as far as a connection needs it: timers ring by hand."""
+
+    def __init__(self) -> None:
+        self.timers: list[asyncio.TimerHandle] = []
+
+    def call_later(self, delay: float, callback: Callable[..., Any], *told: Any) -> asyncio.TimerHandle:
+        loop = asyncio.get_running_loop()
+        self.timers.append(asyncio.TimerHandle(loop.time() + delay, callback, told, loop))
+        return self.timers[-1]
+
+    def create_task(self, work: Coroutine[Any, Any, None], **how: Any) -> asyncio.Task[None]:
+        return asyncio.get_running_loop().create_task(work, **how)
+
+    def ring(self) -> None:
+        """All that have not been cancelled."""
+        for timer in self.timers:
+            if not timer.cancelled():
+                timer._run()
+        self.timers.clear()
+
+
 class Connection:
     """One connection, fed by hand."""
 
-    def __init__(self) -> None:
+    def __init__(self, state: ServerState | None = None) -> None:
         self.wire = Wire()
         config = web_server(Starlette(), 1).config
         config.load()
-        self.protocol = HttpProtocol(config, ServerState(), {}, asyncio.get_running_loop())
+        self.clock = Clock()
+        self.protocol = HttpProtocol(config, ServerState() if state is None else state, {}, cast(Any, self.clock))
         self.protocol.connection_made(self.wire)
 
     def feed(self, data: bytes) -> None:
@@ -114,3 +138,31 @@ async def test_who_asks_for_another_protocol_is_no_news(caplog: pytest.LogCaptur
     connection.feed(GET + b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
     assert not connection.wire.closed
     assert not caplog.records
+
+
+@pytest.mark.parametrize("begun", [b"", b"GET /hea", GET])
+async def test_a_connection_without_a_request_ends(begun: bytes) -> None:
+    connection = Connection()
+    connection.feed(begun)
+    connection.clock.ring()
+    assert connection.problem()["status"] == 408
+
+
+async def test_a_second_request_may_be_late_as_well() -> None:
+    connection = Connection()
+    connection.feed(POST + b"Content-Length: 1\r\n\r\nx")
+    connection.clock.ring()
+    assert not connection.wire.closed
+    connection.feed(b"GET /hea")
+    connection.clock.ring()
+    assert connection.problem()["status"] == 408
+
+
+async def test_one_connection_too_many_is_told_to_come_back() -> None:
+    state = ServerState()
+    state.connections.update(cast(Any, range(CONNECTIONS)))
+    connection = Connection(state)
+    connection.feed(GET + b"\r\n")
+    await asyncio.gather(*state.tasks)
+    assert connection.problem()["status"] == 429
+    assert b"\r\nretry-after: 1\r\n" in connection.wire.written
