@@ -64,7 +64,7 @@ class Access:
             self._admit(scope, Headers(scope=scope))
             answer: ASGIApp = self._app
         except HmsError as error:
-            if isinstance(error, NotLoggedIn) and _is_of_a_person(scope):
+            if isinstance(error, NotLoggedIn) and is_of_a_person(scope):
                 where = login_address(scope["path"], scope["query_string"].decode("latin-1"))
                 answer = RedirectResponse(where, 303)
             else:
@@ -108,7 +108,7 @@ class Access:
         return not told or told not in (headers.get("host", "").lower(), self._public)
 
 
-def _is_of_a_person(scope: Scope) -> bool:
+def is_of_a_person(scope: Scope) -> bool:
     """Whether it is a browser that asks for a page."""
     return scope["method"] in ("GET", "HEAD") and "text/html" in Headers(scope=scope).get("accept", "")
 

@@ -25,11 +25,11 @@ from hms_orch_cli.dashboard import (
     runs,
     steering,
 )
-from hms_orch_cli.dashboard.access import Access
-from hms_orch_cli.dashboard.callers import Register, caller_of, right_of
+from hms_orch_cli.dashboard.access import Access, is_of_a_person
+from hms_orch_cli.dashboard.callers import ROLES, Caller, Register, caller_of, right_of
 from hms_orch_cli.dashboard.headers import SafeHeaders
 from hms_orch_cli.dashboard.login import Login, who
-from hms_orch_cli.dashboard.pages import PAGES
+from hms_orch_cli.dashboard.pages import LOST, PAGES
 from hms_orch_cli.dashboard.pages.live import live as live_stream
 from hms_orch_cli.dashboard.problems import Bugs, on_error, on_http_error
 from hms_orch_cli.dashboard.reach import need_reach
@@ -78,6 +78,11 @@ def create_app(
     async def describe(_office: Office, _request: Request) -> Response:
         return operations.openapi(needs_token=not register.is_empty)
 
+    async def refuse(request: Request, error: Exception) -> Response:
+        if isinstance(error, HTTPException) and error.status_code == 404 and wants_page(request):
+            return await LOST(office, request)
+        return on_http_error(request, error)
+
     async def live(office: Office, request: Request) -> Response:
         return await live_stream(office, streams, request)
 
@@ -123,7 +128,7 @@ def create_app(
             Middleware(Bugs),
             Middleware(Access, host=host, register=register, sessions=sessions, public_url=public_url),
         ],
-        exception_handlers={HmsError: on_error, HTTPException: on_http_error},
+        exception_handlers={HmsError: on_error, HTTPException: refuse},
     )
     app.router.redirect_slashes = False
     app.state.streams = streams
@@ -134,3 +139,10 @@ def create_app(
 def method_of(request: Request) -> str:
     """HEAD is a GET whose body nobody reads."""
     return "GET" if request.method == "HEAD" else request.method
+
+
+def wants_page(request: Request) -> bool:
+    """Whether somebody who may look asks for a page of this server in a browser."""
+    caller: Caller | None = request.scope["caller"]
+    may_look = caller is not None and "read" in ROLES[caller.role]
+    return may_look and is_of_a_person(request.scope) and not request.url.path.startswith("/v1/")
