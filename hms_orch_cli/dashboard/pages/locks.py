@@ -154,7 +154,7 @@ def _release(lock: Mapping[str, Any]) -> str:
         then = "Nobody waits for it; the next run that asks gets it, with a higher fence."
     return button(
         "Release",
-        of=text(key, KEY),
+        of=key[:KEY],
         post="/v1/locks/release",
         title=f"Take the lock {key[:KEY]} away?",
         says=f"Run {holder['sagaId']} of {holder['saga']} goes on without it. {then}",
