@@ -46,7 +46,7 @@ def button(
     attributes = "".join(f' data-{name}="{text(value, 2_000)}"' for name, value in told.items() if value)
     if body:
         # In ASCII nothing is written out that would not be the same in JSON.
-        attributes += f' data-body="{text(json.dumps(body), BODY)}"'
+        attributes += f' data-body="{text(json.dumps(body, separators=(",", ":")), BODY)}"'
     about = f'<span class="unseen"> {text(of)}</span>' if of else ""
     kind = "button" + (" grave" if grave else "") + (" main" if main else "")
     return f'<button type="button" class="{kind}" data-ask{attributes}>{text(word)}{about}</button>'
