@@ -56,6 +56,7 @@ def add(
     """Make a token, print it once, and keep its hash in hms-orch.toml."""
     import secrets
 
+    from hms_orch_cli.config import load
     from hms_orch_cli.config.tokens import hash_of, token_from, token_name
     from hms_orch_cli.errors import UsageError
 
@@ -67,7 +68,11 @@ def add(
         raise UsageError(f"there is a token {name} already", f"hms-orch token rm {name} takes it away")
     output.result(secret)
     output.note(f"{name} is {'an' if role is Role.OPERATOR else 'a'} {role.value}. The token is not shown again.")
-    output.note("A running up knows it at once.")
+    now = load()
+    if len(now.named_tokens) + len(now.tokens) > 1:
+        output.note("A running up knows it at once.")
+    else:
+        output.note("It is the first: a running up asks everybody for a token now.")
 
 
 @app.command("rm", epilog=examples("hms-orch token rm night-shift"))

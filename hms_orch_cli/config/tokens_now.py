@@ -26,8 +26,8 @@ _log = getLogger("hms_orch.tokens")
 
 
 class TokensNow:
-    """The tokens of a configuration from here on. What the file says while it cannot be read, or is not what a start
-    would take, counts for nothing: what held before goes on, and a line in the log says so once."""
+    """The tokens of a configuration from here on. While the file cannot be read, or has in it what means nothing, the
+    tokens of before hold, and a line in the log says so once."""
 
     def __init__(self, config: Config) -> None:
         self._file = config.file or config.root / FILE_NAME
@@ -69,5 +69,5 @@ class TokensNow:
                 self._tokens = told
         self._seen = look if not look or abs(time.time_ns() - look[0]) > TICK_NS else None
         if objection and objection != self._objection:
-            _log.warning("%s; until that is mended, the tokens hold that held before", objection)
+            _log.warning("%s; until it is mended the tokens of before hold on", objection)
         self._objection = objection

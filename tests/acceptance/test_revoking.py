@@ -66,4 +66,4 @@ def test_a_file_that_is_broken_meanwhile_changes_nothing_and_is_told(house: Hous
         file.write_text(before)
         assert not stale()
     (line,) = [line for line in up.err.splitlines() if "hms-orch.toml" in line]
-    assert "the tokens hold that held before" in line
+    assert "the tokens of before hold on" in line

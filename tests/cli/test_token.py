@@ -53,8 +53,8 @@ def test_one_that_is_taken_away_leaves_the_rest_of_the_file(orch: Run) -> None:
 
 
 def test_it_says_what_becomes_of_a_running_up(orch: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("ann", "eve"):
-        assert "A running up knows it at once." in orch("token", "add", name, "--role", "viewer").err
+    assert "It is the first" in orch("token", "add", "ann", "--role", "viewer").err
+    assert "A running up knows it at once." in orch("token", "add", "eve", "--role", "viewer").err
     assert "A running up refuses it at once." in orch("token", "rm", "ann").err
     assert "refuses everybody now" in orch("token", "rm", "eve").err
     orch("token", "add", "ann", "--role", "viewer")
