@@ -9,6 +9,7 @@ import pytest
 
 from hms_orch_cli.dashboard.pages import locks
 from hms_orch_cli.dashboard.words import number
+from hms_orch_cli.saga.moment import from_rfc3339
 from tests.dashboard.house import House, event
 from tests.dashboard.pages import HOSTILE, Elements, is_harmless
 from tests.dashboard.test_steering import LATER, refused
@@ -66,13 +67,32 @@ async def test_a_lock_has_its_holder_and_its_line_in_the_order_of_the_events(hou
     assert "1 lock is held, 2 runs wait in line." in page.words
     assert [row["href"] for row in page.of_class("name")] == [f"/runs/{run}" for run in (first, second, third)]
     assert "holds it fence 1" in page.words and "1. in line" in page.words and "2. in line" in page.words
-    events = house.store.read(f"run/{first}")
-    (acquired,) = [each.time for each in events if each.type == "saga.lock.acquired"]
-    assert acquired[:19] == (page.having("datetime")[0]["datetime"] or "")[:19]
     (ask,) = page.having("data-ask")
     assert f"Run {first} of shop.order.v1 goes on without it. Run {second}" in str(ask["data-says"])
     assert "this run's is 1" in str(ask["data-warns"])
     assert buttons(page) == [{"key": "a", "sagaId": first}]
+
+
+async def test_a_holder_has_it_since_its_turn_came_and_the_others_wait_since_they_asked(house: House) -> None:
+    first, second, third = await claims(house, "a", "a", "a")
+    await house.client.post("/v1/locks/release", json={"key": "a", "note": "dead"})
+    await house.settle()
+    page = await page_of(house)
+    assert [row["href"] for row in page.of_class("name")] == [f"/runs/{run}" for run in (second, third)]
+    told = [(event.stream, event.type, event.time) for event in house.store.read_all(0, 1_000)]
+    wanted = ((f"run/{second}", "saga.lock.acquired"), (f"run/{third}", "saga.lock.queued"))
+    times = [time for each in wanted for stream, kind, time in told if (stream, kind) == each]
+    assert [row["data-since"] for row in page.having("data-since")] == [str(from_rfc3339(time)) for time in times]
+    assert first not in page.words
+
+
+async def test_a_lock_between_two_holders_is_said_to_be_free(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, second = await claims(house, "a", "a")
+    (lock,) = house.office.locks()
+    monkeypatch.setattr(house.office, "locks", lambda: [{**lock, "holder": None}])
+    page = await page_of(house)
+    assert "It is being handed on." in page.words and second in page.words
+    assert not page.having("data-ask")
 
 
 async def test_one_that_nobody_waits_for_is_said_to_go_to_whoever_asks(house: House) -> None:
@@ -138,6 +158,11 @@ async def test_two_long_keys_that_begin_alike_are_told_apart(house: House) -> No
     names = [card["data-key"] for card in page.of_class("lock")]
     assert len(set(names)) == 2
     assert "x" * 600 + "1" in page.words and "x" * 600 + "2" in page.words
+
+
+async def test_a_key_that_grows_when_it_is_written_out_can_be_read_whole(house: House) -> None:
+    await claims(house, "\u202e" * 40)
+    assert "\\u202e" * 40 in (await page_of(house)).words
 
 
 async def test_the_page_of_a_run_leads_to_its_lock(house: House) -> None:

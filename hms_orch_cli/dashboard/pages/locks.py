@@ -118,9 +118,9 @@ def _list(found: Found, now: int) -> str:
 
 def _card(lock: Mapping[str, Any], now: int) -> str:
     key, holder, queue = _key(lock), lock["holder"], lock["queue"]
-    whole, rest = "", ""
-    if len(key) > KEY:
-        whole = f"<details><summary>the whole key</summary><pre>{text(key, WHOLE_KEY)}</pre></details>"
+    title, opened, rest = text(key, KEY), "", ""
+    if (whole := text(key, WHOLE_KEY)) != title:
+        opened = f"<details><summary>the whole key</summary><pre>{whole}</pre></details>"
     if holder is None:
         first = '<li class="run"><p class="place">free</p><p class="sub">It is being handed on.</p></li>'
     else:
@@ -130,8 +130,8 @@ def _card(lock: Mapping[str, Any], now: int) -> str:
         rest = f'<p class="hint rest">and {number(more)} more in line; <code>hms-orch lock list</code> shows all</p>'
     name = sha256(key.encode()).hexdigest()[:16]
     return (
-        f'<li class="card lock" data-key="{name}"><div class="head"><h2><code>{text(key, KEY)}</code></h2>'
-        f'{_release(lock) if holder else ""}</div>{whole}<ol class="line">{first}{line}</ol>{rest}</li>'
+        f'<li class="card lock" data-key="{name}"><div class="head"><h2><code>{title}</code></h2>'
+        f'{_release(lock) if holder else ""}</div>{opened}<ol class="line">{first}{line}</ol>{rest}</li>'
     )
 
 
