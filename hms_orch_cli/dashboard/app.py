@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -13,7 +13,6 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from hms_orch_cli.application.office import Office
-from hms_orch_cli.config.tokens import Token
 from hms_orch_cli.dashboard import (
     activity,
     callbacks,
@@ -45,16 +44,15 @@ def create_app(
     office: Office,
     *,
     host: str = "127.0.0.1",
-    tokens: Collection[str] = (),
-    named_tokens: Collection[Token] = (),
+    register: Register | None = None,
     session_secret: bytes | None = None,
     public_url: str | None = None,
 ) -> Starlette:
-    """The application. `host` is where it will listen, `public_url` how it is reached through a proxy. `tokens` open
-    everything; with `session_secret` logins of browsers outlive the process. `app.state.streams.stop()` ends the
-    streams."""
+    """The application. `host` is where it will listen, `public_url` how it is reached through a proxy. `register` knows
+    the tokens, without one nothing needs any; with `session_secret` logins of browsers outlive the process.
+    `app.state.streams.stop()` ends the streams."""
     streams = Streams(office.last_seq)
-    register = Register(tokens, named_tokens)
+    register = register or Register()
     secure = (public_url or "").startswith("https:")
     sessions = Sessions(session_secret or secrets.token_bytes(32), office.clock.now_ms, secure=secure)
     login = Login(register, sessions)
@@ -76,7 +74,7 @@ def create_app(
         return await outgoing_events.read(office, streams, request)
 
     async def describe(_office: Office, _request: Request) -> Response:
-        return operations.openapi(needs_token=not register.is_empty)
+        return operations.openapi(needs_token=register.needs_token)
 
     async def refuse(request: Request, error: Exception) -> Response:
         if isinstance(error, HTTPException) and error.status_code == 404 and wants_page(request):
