@@ -18,6 +18,7 @@ import uvloop
 from hms_orch_cli.application.publish import Published
 from hms_orch_cli.config import load
 from hms_orch_cli.dashboard.app import create_app
+from hms_orch_cli.dashboard.callers import Register
 from hms_orch_cli.dashboard.serve import bind
 from hms_orch_cli.ports.store import NewEvent
 from hms_orch_cli.wiring import assemble, open_store
@@ -31,7 +32,7 @@ async def serve(folder: Path, forget: bool) -> None:
     works = assemble(config, store, [], server.shown_url)
     if forget:
         works.office.publish = _forgetting()  # type: ignore[method-assign]
-    await server.start(create_app(works.office))
+    await server.start(create_app(works.office, register=Register(works.tokens)))
     works.orchestrator.start()
     works.office.ready = True
     print(server.port, flush=True)

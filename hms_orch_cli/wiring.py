@@ -11,6 +11,7 @@ from hms_orch_cli.errors import ConfigError, HmsError, SagaFileError
 if TYPE_CHECKING:
     from hms_orch_cli.application.office import Checked, Office
     from hms_orch_cli.config import Config
+    from hms_orch_cli.config.tokens_now import TokensNow
     from hms_orch_cli.event_store.group_commit import GroupCommit
     from hms_orch_cli.event_store.holder import Holder
     from hms_orch_cli.event_store.sqlite import SqliteStore
@@ -71,6 +72,8 @@ class Works(NamedTuple):
     traces: Traces | None
     secret: bytes
     """kept in the keys' folder: for what the server hands out and takes back"""
+    tokens: TokensNow
+    """that open the server"""
 
 
 def assemble(config: Config, store: SqliteStore, observers: Sequence[Observer], public_url: str) -> Works:
@@ -78,6 +81,7 @@ def assemble(config: Config, store: SqliteStore, observers: Sequence[Observer], 
     from hms_orch_cli.application.clock import SystemClock
     from hms_orch_cli.application.instruments import Instruments
     from hms_orch_cli.application.office import Office
+    from hms_orch_cli.config.tokens_now import TokensNow
     from hms_orch_cli.event_store.files import stored_bytes
     from hms_orch_cli.event_store.group_commit import GroupCommit
     from hms_orch_cli.orchestrator.orchestrator import Orchestrator
@@ -99,6 +103,7 @@ def assemble(config: Config, store: SqliteStore, observers: Sequence[Observer], 
     if config.traces_url is not None:
         traces = _traces(config.traces_url, store)
         observers = [*observers, traces]
+    tokens = TokensNow(config)
     heard = Activity()
     observers = [*observers, heard]
     keys = KeyRing(config.keys_folder)
@@ -138,13 +143,14 @@ def assemble(config: Config, store: SqliteStore, observers: Sequence[Observer], 
             appends_waiting=lambda: journal.waiting,
             store_bytes=lambda: stored_bytes(config.store_path),
             webhook_failures=lambda: 0 if webhook is None else webhook.failures,
+            tokens_stale=lambda: tokens.is_stale,
         ),
         heard=heard,
         services=config.services,
     )
     if webhook is not None:
         orchestrator.on_question = webhook.wake
-    return Works(store, journal, orchestrator, office, webhook, traces, secret)
+    return Works(store, journal, orchestrator, office, webhook, traces, secret, tokens)
 
 
 def _traces(url: str, reader: LogReader) -> Traces:

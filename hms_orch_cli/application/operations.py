@@ -11,7 +11,7 @@ import orjson
 import rfc8785
 
 from hms_orch_cli.application.deploy import standing
-from hms_orch_cli.errors import NotAllowed, NotFound
+from hms_orch_cli.errors import NotAllowed, NoteMissing, NotFound
 from hms_orch_cli.orchestrator.answers import KEPT_BYTES, mapped
 from hms_orch_cli.orchestrator.live_run import LiveRun
 from hms_orch_cli.ports.store import LogReader
@@ -40,7 +40,7 @@ def possible(run: Run, now_ms: int) -> list[str]:
     wishes: dict[str, Input] = {
         "pause": Pause("", ""),
         "resume": Resume("", ""),
-        "redrive": Redrive("", "", redrive_id(run) if run.undos else None),
+        "redrive": Redrive("", "", redrive_id(run) if run.has_undone else None),
         "cancel": Cancel(""),
         "abandon": Abandon("", ""),
     }
@@ -96,7 +96,7 @@ class Operations:
         return await self._wish(saga_id, Cancel(said[:REASON_LIMIT], actor))
 
     async def abandon(self, saga_id: str, actor: str, note: str) -> Run:
-        """Closes a run as it stands, without undo. Raises NotFound, NotAllowed."""
+        """Closes a run as it stands, without undo. Raises NotFound, NotAllowed, NoteMissing."""
         _need(note, "abandon")
         return await self._wish(saga_id, Abandon(note, actor))
 
@@ -120,7 +120,7 @@ class Operations:
         """Lets an ended run go on, or starts it anew if it has undone something. Raises NotFound, NotAllowed: also if
         another revision is deployed by now, unless `keep_revision`."""
         run = self._hands.run(saga_id)
-        anew = redrive_id(run.state) if run.state.undos else None
+        anew = redrive_id(run.state) if run.state.has_undone else None
         wish = Redrive(actor, note[:REASON_LIMIT], anew)
         self._object(run, wish)
         self._same_revision(run.state, keep_revision)
@@ -129,12 +129,15 @@ class Operations:
         await self._hands.tell(run, wish)
         return Redriven(saga_id, None) if anew is None else Redriven(anew, saga_id)
 
-    async def release(self, key: str, actor: str, note: str) -> Run:
+    async def release(self, key: str, actor: str, note: str, held_by: str | None = None) -> Run:
         """Takes a lock from the run that holds it; `key` is JSON, or, if it is none, the text that is the key. Raises
-        NotFound, NotAllowed."""
+        NotFound, NoteMissing, NotAllowed: also if it is not `held_by` this run any more, so that nobody takes it from
+        the next one who looked at the one before."""
         _need(note, "release")
         canonical = _canonical(key)
         if holder := self._hands.holder(canonical):
+            if held_by not in (None, holder):
+                raise NotAllowed(f"the lock is held by run {holder} by now, not by {held_by[:100]}", _HINTS[Released])
             return await self._wish(holder, Released(actor, note[:REASON_LIMIT]))
         raise NotFound(
             f"no run holds the lock {canonical[:100]}",
@@ -142,20 +145,20 @@ class Operations:
         )
 
     async def decide(self, item: str, decision: str, actor: str, note: str, output: Any = MISSING) -> Run | None:
-        """Decides an open item; the run after it, None for an item about a definition. Raises NotFound, NotAllowed."""
+        """Decides an open item; the run after it, None for an item about a definition. Raises NotFound,
+        NotAllowed, NoteMissing."""
         _need(note, "decide")
         note = note[:REASON_LIMIT]
         saga_id = item.rpartition(".")[0]
         if output is not MISSING and decision not in ("done", "approve"):
             raise NotAllowed(f"{decision!r} takes no output", "only done and approve do")
         if not self._hands.exists(saga_id):
-            if not self._reader.read(f"hitl/{saga_id}"):
-                raise NotFound(f"there is no item {item}", "hms-orch hitl list shows the open items")
+            self._refuse_closed(f"hitl/{saga_id}", item)
             await self._hands.decide_about_definition(item, decision, actor, note)
             return None
         run = self._hands.run(saga_id)
         if item not in run.state.items:
-            self._refuse_closed(saga_id, item)
+            self._refuse_closed(f"run/{saga_id}", item)
         wish = Decide(item, decision, actor, note)
         self._object(run, wish)
         return await self._hands.tell(run, _decision(run, wish, output))
@@ -179,10 +182,10 @@ class Operations:
             "--keep-revision lets it go on as it was; publishing the event under a new id starts the new revision",
         )
 
-    def _refuse_closed(self, saga_id: str, item: str) -> None:
+    def _refuse_closed(self, stream: str, item: str) -> None:
         """Says what became of an item that is not open. Raises NotFound, NotAllowed."""
         queued = False
-        for event in self._reader.read(f"run/{saga_id}"):
+        for event in self._reader.read(stream):
             data = orjson.loads(event.data or "{}") if event.type.startswith("hitl.") else {}
             if data.get("id") != item:
                 continue
@@ -228,4 +231,4 @@ def _canonical(told: str) -> str:
 
 def _need(note: str, verb: str) -> None:
     if not note.strip():
-        raise NotAllowed(f"{verb} needs a note: who reads the log later wants to know why", "give --note TEXT")
+        raise NoteMissing(f"{verb} needs a note: who reads the log later wants to know why", "give note (--note TEXT)")

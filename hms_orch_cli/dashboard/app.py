@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -13,7 +13,6 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from hms_orch_cli.application.office import Office
-from hms_orch_cli.config.tokens import Token
 from hms_orch_cli.dashboard import (
     activity,
     callbacks,
@@ -25,11 +24,11 @@ from hms_orch_cli.dashboard import (
     runs,
     steering,
 )
-from hms_orch_cli.dashboard.access import Access
-from hms_orch_cli.dashboard.callers import Register, caller_of, right_of
+from hms_orch_cli.dashboard.access import Access, is_of_a_person
+from hms_orch_cli.dashboard.callers import ROLES, Caller, Register, caller_of, right_of
 from hms_orch_cli.dashboard.headers import SafeHeaders
 from hms_orch_cli.dashboard.login import Login, who
-from hms_orch_cli.dashboard.pages import PAGES
+from hms_orch_cli.dashboard.pages import LOST, PAGES
 from hms_orch_cli.dashboard.pages.live import live as live_stream
 from hms_orch_cli.dashboard.problems import Bugs, on_error, on_http_error
 from hms_orch_cli.dashboard.reach import need_reach
@@ -45,16 +44,15 @@ def create_app(
     office: Office,
     *,
     host: str = "127.0.0.1",
-    tokens: Collection[str] = (),
-    named_tokens: Collection[Token] = (),
+    register: Register | None = None,
     session_secret: bytes | None = None,
     public_url: str | None = None,
 ) -> Starlette:
-    """The application. `host` is where it will listen, `public_url` how it is reached through a proxy. `tokens` open
-    everything; with `session_secret` logins of browsers outlive the process. `app.state.streams.stop()` ends the
-    streams."""
+    """The application. `host` is where it will listen, `public_url` how it is reached through a proxy. `register` knows
+    the tokens, without one nothing needs any; with `session_secret` logins of browsers outlive the process.
+    `app.state.streams.stop()` ends the streams."""
     streams = Streams(office.last_seq)
-    register = Register(tokens, named_tokens)
+    register = register or Register()
     secure = (public_url or "").startswith("https:")
     sessions = Sessions(session_secret or secrets.token_bytes(32), office.clock.now_ms, secure=secure)
     login = Login(register, sessions)
@@ -76,7 +74,12 @@ def create_app(
         return await outgoing_events.read(office, streams, request)
 
     async def describe(_office: Office, _request: Request) -> Response:
-        return operations.openapi(needs_token=not register.is_empty)
+        return operations.openapi(needs_token=register.needs_token)
+
+    async def refuse(request: Request, error: Exception) -> Response:
+        if isinstance(error, HTTPException) and error.status_code == 404 and wants_page(request):
+            return await LOST(office, request)
+        return on_http_error(request, error)
 
     async def live(office: Office, request: Request) -> Response:
         return await live_stream(office, streams, request)
@@ -123,7 +126,7 @@ def create_app(
             Middleware(Bugs),
             Middleware(Access, host=host, register=register, sessions=sessions, public_url=public_url),
         ],
-        exception_handlers={HmsError: on_error, HTTPException: on_http_error},
+        exception_handlers={HmsError: on_error, HTTPException: refuse},
     )
     app.router.redirect_slashes = False
     app.state.streams = streams
@@ -134,3 +137,10 @@ def create_app(
 def method_of(request: Request) -> str:
     """HEAD is a GET whose body nobody reads."""
     return "GET" if request.method == "HEAD" else request.method
+
+
+def wants_page(request: Request) -> bool:
+    """Whether somebody who may look asks for a page of this server in a browser."""
+    caller: Caller | None = request.scope["caller"]
+    may_look = caller is not None and "read" in ROLES[caller.role]
+    return may_look and is_of_a_person(request.scope) and not request.url.path.startswith("/v1/")

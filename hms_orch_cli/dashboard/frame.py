@@ -20,6 +20,7 @@ BRAND: Final = (
 PLACES: Final = (
     ("/", "Runs"),
     ("/hitl", "Decisions"),
+    ("/locks", "Locks"),
     ("/definitions", "Definitions"),
     ("/charts", "Charts"),
     ("/services", "Services"),
@@ -55,7 +56,7 @@ def page(
 {body}
 </main>
 <footer><p><a href="/metrics">metrics</a> <a href="/openapi.json">API</a>\
- <button type="button" class="link" data-keys>keys</button></p></footer>
+ <button type="button" class="link" data-keys>keys</button> <span>times are UTC</span></p></footer>
 </body>
 </html>
 """,

@@ -35,6 +35,8 @@ WHO = {
     "default": ACTOR,
     "description": "who wants it; the name of a named token takes its place",
 }
+WHY = {"type": "string", "pattern": r"\S"}
+RUN_ID = {"type": "string", "pattern": "^([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})?$"}
 ATTRIBUTE = {
     "type": "string",
     "minLength": 1,
@@ -48,6 +50,7 @@ PAUSED = {
     "required": ["id", "paused"],
 }
 DECISION = {"type": "string", "maxLength": MOST["decision"]}
+HELD_BY = {**TEXT, "description": "the run that it is taken from: if another holds it by now, nothing is done"}
 SAGA = {
     "type": "object",
     "description": "a saga file: `hms-orch schema` prints the whole JSON Schema, and 422 names what is wrong with it",

@@ -59,7 +59,7 @@ def on_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101  # it is registered for that class
     detail = f"{request.method} {request.url.path}"
     hint = "/openapi.json lists what there is"
-    return _plain_problem(error.status_code, detail[:500], hint, error.headers)
+    return plain_problem(error.status_code, detail[:500], hint, error.headers)
 
 
 class Bugs:
@@ -88,7 +88,7 @@ class Bugs:
             trace = "".join(traceback.format_exception(error, limit=-TRACE_FRAMES))
             _log.error("%s %s failed\n%s", scope["method"], _path(scope), trace[-TRACE_CHARACTERS:])
             if not started:
-                await _plain_problem(500, "a bug; the log of the server has more")(scope, receive, send)
+                await plain_problem(500, "a bug; the log of the server has more")(scope, receive, send)
 
 
 def _path(scope: Scope) -> str:
@@ -112,7 +112,8 @@ def _headers_of(error: HmsError) -> dict[str, str]:
     return {}
 
 
-def _plain_problem(status: int, detail: str, hint: str = "", headers: Mapping[str, str] | None = None) -> Response:
+def plain_problem(status: int, detail: str, hint: str = "", headers: Mapping[str, str] | None = None) -> Response:
+    """A problem that is no error of the tree: its status says what it is."""
     document = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
     if hint:
         document["hint"] = hint

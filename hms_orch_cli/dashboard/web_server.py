@@ -9,8 +9,7 @@ from typing import Final
 import uvicorn
 from starlette.applications import Starlette
 
-CONNECTIONS: Final = 2_048
-"""Connections and requests at a time; beyond it uvicorn answers 503."""
+from hms_orch_cli.dashboard.http_protocol import HttpProtocol
 
 KEEP_ALIVE_S: Final = 30
 STOP_S: Final = 3
@@ -22,7 +21,7 @@ def web_server(app: Starlette, backlog: int) -> uvicorn.Server:
     config = uvicorn.Config(
         app,
         loop="none",
-        http="httptools",
+        http=HttpProtocol,
         ws="none",
         lifespan="off",
         log_config=None,
@@ -30,7 +29,6 @@ def web_server(app: Starlette, backlog: int) -> uvicorn.Server:
         server_header=False,
         proxy_headers=False,
         backlog=backlog,
-        limit_concurrency=CONNECTIONS,
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=STOP_S,
     )

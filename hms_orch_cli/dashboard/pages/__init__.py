@@ -23,11 +23,15 @@ async def _show(module: str, name: str, office: Office, request: Request) -> Res
     return await screen(office, request)
 
 
+LOST: Final[Screen] = partial(_show, "lost", "show")
+"""What answers a browser that asks for any other path."""
+
 PAGES: Final[Mapping[str, Screen]] = {
     "/": partial(_show, "runs", "show"),
     "/runs/{id}": partial(_show, "run", "show"),
     "/hitl": partial(_show, "hitl", "queue"),
     "/hitl/{id}": partial(_show, "hitl", "item"),
+    "/locks": partial(_show, "locks", "show"),
     "/definitions": partial(_show, "definitions", "show"),
     "/definitions/{id}": partial(_show, "definitions", "one"),
     "/charts": partial(_show, "charts", "show"),

@@ -17,9 +17,10 @@ from hms_orch_cli.dashboard.drawing.graph import graph_svg
 from hms_orch_cli.dashboard.frame import page
 from hms_orch_cli.dashboard.html import text
 from hms_orch_cli.dashboard.pages.events import events_list
+from hms_orch_cli.dashboard.pages.locks import SEARCH
 from hms_orch_cli.dashboard.pages.steps import step_cards
 from hms_orch_cli.dashboard.pages.wishes import button
-from hms_orch_cli.dashboard.words import facts_list, href, moment, sentence, state, took
+from hms_orch_cli.dashboard.words import event_of, facts_list, href, moment, sentence, state, took
 from hms_orch_cli.errors import NotFound
 from hms_orch_cli.views.graph import graph_of
 from hms_orch_cli.views.runs import items_of
@@ -83,17 +84,15 @@ def _facts(view: RunView, told: Mapping[str, Any], now: int) -> str:
     revision = href("definitions", row.saga, revision=row.revision)
     facts = [
         ("Run", f'<code class="id">{text(row.saga_id)}</code>'),
-        (
-            "Event",
-            f"{text(row.event_type, 200)} <small>{text(row.event_source, 100)} · {text(row.event_id, 100)}</small>",
-        ),
+        ("Event", event_of(row)),
         ("Started", moment(row.started_at, ago=True)),
         ("Took" if row.ended_at is not None else "Under way for", took(row.started_at, row.ended_at, now)),
         ("Revision", f'<a href="{revision}"><code>{text(row.revision[:12])}</code></a>'),
     ]
     if row.lock_key is not None:
+        line = href("locks", text=row.lock_key[:SEARCH])
         holds = f"held, fence {row.fence}" if row.fence else "waits in line"
-        facts.append(("Lock", f"<code>{text(row.lock_key, 120)}</code> <small>{holds}</small>"))
+        facts.append(("Lock", f'<a href="{line}"><code>{text(row.lock_key, 120)}</code></a> <small>{holds}</small>'))
     for name, word in (("redriveOf", "In place of"), ("replacedBy", "Replaced by")):
         if told[name]:
             facts.append((word, f'<a href="{href("runs", told[name])}"><code>{text(told[name])}</code></a>'))
