@@ -98,7 +98,7 @@ async def _work(config: Config, holder: Holder, server: Server, until_idle: bool
 
     from hms_orch_cli.cli.console import open_console
     from hms_orch_cli.cli.output import note
-    from hms_orch_cli.dashboard.app import create_app
+    from hms_orch_cli.dashboard.app import App
     from hms_orch_cli.wiring import assemble, open_store
 
     loop = asyncio.get_running_loop()
@@ -120,8 +120,9 @@ async def _work(config: Config, holder: Holder, server: Server, until_idle: bool
         orchestrator = works.orchestrator
         tokens = config.tokens
         local = secrets.token_urlsafe() if tokens or config.named_tokens else ""
-        app = create_app(
-            works.office,
+        app = App(
+            orchestrator,
+            works.open_office,
             host=config.host,
             tokens=(*tokens, local) if local else (),
             named_tokens=tuple(config.named_tokens.values()),
@@ -135,12 +136,10 @@ async def _work(config: Config, holder: Holder, server: Server, until_idle: bool
         orchestrator.start()
         if works.webhook is not None:
             works.webhook.start()
-        works.office.ready = True
         work = orchestrator.until_idle() if until_idle else orchestrator.until_failed()
         waiting: asyncio.Future[Any] = asyncio.ensure_future(work)
         await asyncio.wait({waiting, stop}, return_when=asyncio.FIRST_COMPLETED)
         ended = waiting.done()
-        works.office.ready = False
         if works.webhook is not None:
             await works.webhook.stop()
         await orchestrator.stop()

@@ -12,7 +12,8 @@ from hms_orch_cli.errors import ConfigError, PortTaken
 
 if TYPE_CHECKING:
     import uvicorn
-    from starlette.applications import Starlette
+
+    from hms_orch_cli.dashboard.app import App
 
 BACKLOG: Final = 2_048
 FREE_PORT_TRIES: Final = 20
@@ -43,7 +44,7 @@ class Server:
         self._sockets = sockets
         self._host = host
         self.port: int = sockets[0].getsockname()[1]
-        self._app: Starlette | None = None
+        self._app: App | None = None
         self._server: uvicorn.Server | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -57,7 +58,7 @@ class Server:
         """The same for people."""
         return f"http://{_authority('localhost' if self._host in (*LOCAL, *EVERYWHERE) else self._host)}:{self.port}"
 
-    async def start(self, app: Starlette) -> None:
+    async def start(self, app: App) -> None:
         """Returns when requests are answered."""
         from hms_orch_cli.dashboard.web_server import web_server
 
@@ -72,7 +73,7 @@ class Server:
     async def stop(self) -> None:
         """Streams end, requests under way get three seconds, then the port is free."""
         if self._app is not None and self._server is not None and self._task is not None:
-            self._app.state.streams.stop()
+            self._app.stop()
             self._server.should_exit = True
             with suppress(asyncio.CancelledError):
                 await self._task

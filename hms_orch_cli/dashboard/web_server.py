@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import uvicorn
-from starlette.applications import Starlette
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
 
 CONNECTIONS: Final = 2_048
 """Connections and requests at a time; beyond it uvicorn answers 503."""
@@ -17,7 +19,7 @@ STOP_S: Final = 3
 """Seconds that requests get at a stop."""
 
 
-def web_server(app: Starlette, backlog: int) -> uvicorn.Server:
+def web_server(app: ASGIApp, backlog: int) -> uvicorn.Server:
     """A server that is yet to be started."""
     config = uvicorn.Config(
         app,

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from hms_orch_cli.dashboard.words import sentence
+from hms_orch_cli.errors import StoreFailed
 from hms_orch_cli.saga.moment import duration
 from hms_orch_cli.saga.outcome import Answer, Wire
 from tests.dashboard.house import House, event
@@ -123,8 +124,8 @@ async def test_what_is_not_there_is_told_on_a_page(house: House, place: str) -> 
 
 
 async def test_a_failure_of_the_orchestrator_is_shown(house: House) -> None:
-    house.office.ready = False
-    assert "starting" in (await house.client.get("/")).text
+    house.orchestrator.fail(StoreFailed("the disk is gone"))
+    assert "the disk is gone" in (await house.client.get("/")).text
 
 
 async def test_the_policy_forbids_scripts_and_styles_in_the_page(house: House) -> None:
