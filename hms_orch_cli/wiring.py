@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -102,7 +103,7 @@ def assemble(config: Config, store: SqliteStore, observers: Sequence[Observer], 
     keys = KeyRing(config.keys_folder)
     signer = Es256Signer(keys, config.issuer)
     secret = keys.callback_secret()
-    cel = expressions()
+    cel = cache(expressions)  # loaded with the first definition
     clock = SystemClock()
     journal = GroupCommit(store)
     participants = Meter(HttpParticipants(AddressBook(config.services), signer, PlainHttp()))
@@ -136,7 +137,7 @@ def assemble(config: Config, store: SqliteStore, observers: Sequence[Observer], 
             clock,
             jwks=signer.jwks,
             read_callback=lambda token: read_callback(secret, token),
-            check=lambda text: check_definition(text, config, cel),
+            check=lambda text: check_definition(text, config, cel()),
             event_bytes=config.event_bytes,
             backlog=config.backlog,
             instruments=Instruments(

@@ -63,7 +63,7 @@ class Orchestrator:
         reader: LogReader,
         tables: DerivedTables,
         participants: Participants,
-        expressions: Expressions,
+        expressions: Callable[[], Expressions],
         clock: Clock,
         writer: RequestWriter,
         observers: Sequence[Observer],
@@ -75,7 +75,7 @@ class Orchestrator:
         self._reader = reader
         self._tables = tables
         self._participants = participants
-        self.definitions = Definitions(reader, lambda: expressions)
+        self.definitions = Definitions(reader, expressions)
         self.gate = Gate(calls, calls_per_service)
         self.projection = Projection(journal, self.definitions.to_json, self._arm_flush)
         self.waits = Waits(reader, Locks(self._grant))

@@ -155,7 +155,9 @@ async def open_house(
     )
     meter = Meter(participants)
     heard = Activity()
-    orchestrator = Orchestrator(journal, store, store, meter, cel, clock, writer, [heard], calls=8, calls_per_service=8)
+    orchestrator = Orchestrator(
+        journal, store, store, meter, lambda: cel, clock, writer, [heard], calls=8, calls_per_service=8
+    )
 
     def checked(text: bytes) -> Checked:
         found = check(text, "definition", cel)
