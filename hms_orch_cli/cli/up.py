@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -81,13 +82,17 @@ def up(
 
 
 def _run(config: Config, holder: Holder, server: Server, until_idle: bool) -> int:
-    import asyncio
-
+    gc.disable()  # a start loads, and throws nothing away
     try:
-        import uvloop
-    except ImportError:  # not on every platform; the loop of the standard library does the same more slowly
-        return asyncio.run(_work(config, holder, server, until_idle))
-    return uvloop.run(_work(config, holder, server, until_idle))
+        import asyncio
+
+        try:
+            import uvloop
+        except ImportError:  # not on every platform; the loop of the standard library does the same more slowly
+            return asyncio.run(_work(config, holder, server, until_idle))
+        return uvloop.run(_work(config, holder, server, until_idle))
+    finally:
+        gc.enable()
 
 
 async def _work(config: Config, holder: Holder, server: Server, until_idle: bool) -> int:
@@ -133,6 +138,8 @@ async def _work(config: Config, holder: Holder, server: Server, until_idle: bool
         holder.announce(server.url, local)
         note(f"hms-orch is up: {server.shown_url}")
         note(f"store: {config.store_path}. Ctrl-C stops it, and everything is resumable.")
+        gc.freeze()  # all that was loaded stays: no collection has to look at it
+        gc.enable()
         orchestrator.start()
         if works.webhook is not None:
             works.webhook.start()
