@@ -45,15 +45,21 @@ class Entrance:
         """The routes. Whoever comes first has them built, and the loop goes on meanwhile; others wait for the same."""
         if self._building is None:
             self._building = asyncio.ensure_future(asyncio.to_thread(self._build))
-        self._routes = await asyncio.shield(self._building)
-        if self._stopped:
-            self._routes.streams.stop()
-        return self._routes
+            self._building.add_done_callback(self._built)
+        return await asyncio.shield(self._building)
 
     def stop(self) -> None:
         """Ends every stream, those to come as well."""
         self._stopped = True
         if self._routes is not None:
+            self._routes.streams.stop()
+
+    def _built(self, building: asyncio.Future[Routes]) -> None:
+        if building.cancelled() or building.exception() is not None:
+            self._building = None  # no file could be opened, say: whoever comes next tries again
+            return
+        self._routes = building.result()
+        if self._stopped:
             self._routes.streams.stop()
 
     def _readyz(self) -> PlainResponse:
