@@ -119,7 +119,9 @@ def _listeners(host: str, port: int) -> list[socket.socket]:
 
 def _listener(host: str, port: int) -> socket.socket:
     try:
-        found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        name = host.strip("[]")
+        asked = name.encode() if name.isascii() else name  # text would load the tables of IDNA
+        found = socket.getaddrinfo(asked, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family, kind, _, _, address = found[0]
         # The protocol is named, else uvicorn sets no TCP_NODELAY and each answer takes 40 ms.
         listener = socket.socket(family, kind, socket.IPPROTO_TCP)
