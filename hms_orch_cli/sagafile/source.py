@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF8
 from typing import Final
 
 from hms_orch_cli.sagafile import catalogue
@@ -78,11 +79,12 @@ class Source:
             message = f"the file is larger than 256 KiB ({size})"
             self.add(catalogue.TOO_MUCH, message, "Split it into several files.", FIRST)
             return ""
+        data = data.removeprefix(BOM_UTF8)  # not by "utf-8-sig", whose errors count from behind the mark
         try:
-            text = data.decode("utf-8-sig")
+            text = data.decode()
         except UnicodeDecodeError as error:
-            self.text = data.decode("utf-8-sig", "replace")
-            place = self.place_of(len(data[: error.start].decode("utf-8-sig")))
+            self.text = data.decode(errors="replace")
+            place = self.place_of(len(data[: error.start].decode()))
             byte = data[error.start]
             self.add(catalogue.ENCODING, f"byte 0x{byte:02x} is no UTF-8", "Save the file as UTF-8.", place)
             return ""

@@ -1,7 +1,7 @@
-"""`python -m tests.sagafile.fuzz file|expression [--seconds N]`: looks with atheris for an input that no test has.
+"""`python -m tests.sagafile.fuzz file|tests|expression [--seconds N]`: looks with atheris for inputs that no test has.
 
-It begins with the broken files, and keeps to the inputs that reach new code. What it finds is an input on which a check
-of `any_input.py` fails: it is printed, and left in the working folder.
+It begins with the broken files, or with the examples of saga tests, and keeps to the inputs that reach new code. What
+it finds is an input on which a check of `any_input.py` fails: it is printed, and left in the working folder.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ import tempfile
 from pathlib import Path
 
 from hms_orch_cli.sagafile.source import MAX_BYTES
+from tests.documents import ROOT
 
 
 def main() -> int:
     """0 after the time without a find; libFuzzer ends the process itself at one."""
     parser = argparse.ArgumentParser(prog="python -m tests.sagafile.fuzz")
-    parser.add_argument("what", choices=("file", "expression"))
+    parser.add_argument("what", choices=("file", "tests", "expression"))
     parser.add_argument("--seconds", type=int, default=60)
     asked = parser.parse_args()
     try:
@@ -32,15 +33,22 @@ def main() -> int:
     def one_file(data: bytes) -> None:
         check_file(data)
 
+    def one_file_of_tests(data: bytes) -> None:
+        check_file(data, "any.test.yaml")
+
     def one_expression(data: bytes) -> None:
         check_expression(data.decode("utf-8", "surrogateescape")[:MAX_EXPRESSION])
 
-    is_file = asked.what == "file"
+    one, longest, examples = {
+        "file": (one_file, MAX_BYTES, FOLDER.rglob("*.yaml")),
+        "tests": (one_file_of_tests, MAX_BYTES, (ROOT / "sagas").glob("*.test.yaml")),
+        "expression": (one_expression, MAX_EXPRESSION, ()),
+    }[asked.what]
     with tempfile.TemporaryDirectory() as seeds:
-        for path in FOLDER.rglob("*.yaml") if is_file else ():
+        for path in examples:
             (Path(seeds) / path.name).write_bytes(path.read_bytes())
-        limits = [f"-max_len={MAX_BYTES if is_file else MAX_EXPRESSION}", f"-max_total_time={asked.seconds}"]
-        atheris.Setup([sys.argv[0], *limits, "-timeout=10", seeds], one_file if is_file else one_expression)
+        limits = [f"-max_len={longest}", f"-max_total_time={asked.seconds}"]
+        atheris.Setup([sys.argv[0], *limits, "-timeout=10", seeds], one)
         atheris.Fuzz()
     return 0
 
