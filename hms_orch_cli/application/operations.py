@@ -149,13 +149,12 @@ class Operations:
         if output is not MISSING and decision not in ("done", "approve"):
             raise NotAllowed(f"{decision!r} takes no output", "only done and approve do")
         if not self._hands.exists(saga_id):
-            if not self._reader.read(f"hitl/{saga_id}"):
-                raise NotFound(f"there is no item {item}", "hms-orch hitl list shows the open items")
+            self._refuse_closed(f"hitl/{saga_id}", item)
             await self._hands.decide_about_definition(item, decision, actor, note)
             return None
         run = self._hands.run(saga_id)
         if item not in run.state.items:
-            self._refuse_closed(saga_id, item)
+            self._refuse_closed(f"run/{saga_id}", item)
         wish = Decide(item, decision, actor, note)
         self._object(run, wish)
         return await self._hands.tell(run, _decision(run, wish, output))
@@ -179,10 +178,10 @@ class Operations:
             "--keep-revision lets it go on as it was; publishing the event under a new id starts the new revision",
         )
 
-    def _refuse_closed(self, saga_id: str, item: str) -> None:
+    def _refuse_closed(self, stream: str, item: str) -> None:
         """Says what became of an item that is not open. Raises NotFound, NotAllowed."""
         queued = False
-        for event in self._reader.read(f"run/{saga_id}"):
+        for event in self._reader.read(stream):
             data = orjson.loads(event.data or "{}") if event.type.startswith("hitl.") else {}
             if data.get("id") != item:
                 continue

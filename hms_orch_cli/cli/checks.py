@@ -111,7 +111,7 @@ def store(config: Config) -> Iterator[Check]:
     except HmsError as error:
         yield Check("store", "fail", error.message, error.hint)
         return
-    yield store_folder(path)
+    yield _told("store", lambda: store_folder(path))
     yield _told("writer", lambda: writer(path))
     yield _told("log", lambda: log(path))
 
@@ -122,13 +122,10 @@ def store_folder(path: Path) -> Check:
 
     from hms_orch_cli.event_store.files import refuse_network
 
-    folder = next(each for each in (path.parent, *path.parent.parents) if each.exists())
-    try:
-        refuse_network(folder)
-    except HmsError as error:
-        return Check("store", "fail", error.message, error.hint)
+    folder = next(each for each in (path.parent, *path.parent.parents) if os.path.lexists(each))
+    refuse_network(folder)
     for place in (folder, path):
-        if place.exists() and not os.access(place, os.W_OK):
+        if os.path.lexists(place) and not os.access(place, os.W_OK):
             fix = "give yourself the right to write, or set [store] url to another place"
             return Check("store", "fail", f"{place} cannot be written", fix)
     free = shutil.disk_usage(folder).free
@@ -186,11 +183,13 @@ def keys(config: Config) -> Check:
     from hms_orch_cli.signing.keys import KeyRing
 
     folder = config.keys_folder
-    if not folder.exists():
+
+    def look() -> Check:
+        if made := KeyRing(folder).made():
+            return Check("keys", "ok", f"{len(made)} in {folder}, private")
         return Check("keys", "ok", "no key yet; the first is made when it is needed")
-    if not any(folder.glob("*.pem")):
-        return Check("keys", "ok", f"{folder} holds no key yet")
-    return _told("keys", lambda: Check("keys", "ok", f"{len(KeyRing(folder).keys())} in {folder}, private"))
+
+    return _told("keys", look)
 
 
 def services(config: Config) -> list[Check]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Iterator
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -81,7 +81,7 @@ def _show(each: Graph, *, first: bool) -> None:
 
 
 def _graphs(config: Config, what: str) -> Iterator[Graph]:
-    if what == "-" or Path(what).exists() or what.endswith((".yaml", ".yml")):
+    if what == "-" or os.path.lexists(what) or what.endswith((".yaml", ".yml")):
         yield from _of_file(config, what)
         return
     from hms_orch_cli.cli.desk import sound
@@ -106,7 +106,7 @@ def _of_file(config: Config, name: str) -> Iterator[Graph]:
     from hms_orch_cli.views.graph import graph_of
     from hms_orch_cli.wiring import expressions
 
-    if name != "-" and Path(name).is_dir():
+    if name != "-" and os.path.isdir(name):  # noqa: PTH112  unlike Path.is_dir it never raises
         raise UsageError(f"{name} is a folder", "name one of its files")
     if is_test(name):
         raise UsageError(f"{name} holds tests, no saga", "name the saga's own file")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Final
 
@@ -26,7 +27,7 @@ def init() -> None:
 
     here, contents = working_folder(), _contents()
     for path in contents:
-        if (here / path).exists():
+        if os.path.lexists(here / path):
             raise NotAllowed(
                 f"{path} is there already; nothing was written", "move it away, or change into a new folder"
             )

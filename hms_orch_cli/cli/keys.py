@@ -17,10 +17,8 @@ def list_keys(form: Output = Format.TEXT) -> None:
     from hms_orch_cli.config import load
     from hms_orch_cli.signing.keys import KeyRing
 
-    folder = load().keys_folder
-    keys = KeyRing(folder).keys() if any(folder.glob("*.pem")) else ()
     rows = []
-    for place, key in enumerate(keys):
+    for place, key in enumerate(KeyRing(load().keys_folder).made()):
         made = datetime.fromtimestamp(key.made_at // 1_000_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         rows.append({"kid": key.kid, "alg": "ES256", "madeAt": made, "signs": place == 0})
     if form is Format.JSON:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,7 +15,7 @@ from hms_orch_cli.errors import HmsError, NotAllowed
 def new_file(path: Path) -> Iterator[BinaryIO]:
     """A file to write to, mode 0600. It gets its name when the block ends; if the block raises, nothing is left.
     Raises NotAllowed if the name is taken, HmsError if it cannot be written."""
-    if path.exists():
+    if os.path.lexists(path):
         raise _taken(path)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
@@ -29,7 +29,8 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
             f"{path} cannot be written: {error.strerror}", "check that the folder is yours and has space left"
         ) from error
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink()
 
 
 def _name(partial: Path, path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
@@ -108,7 +109,7 @@ def _files(paths: Sequence[str]) -> Iterator[tuple[SagaPath, Sequence[SagaPath]]
     here = working_folder()
     seen: set[str] = set()
     for path in paths:
-        in_folder = (here / path).is_dir()
+        in_folder = os.path.isdir(here / path)  # noqa: PTH112  unlike Path.is_dir it never raises
         if in_folder:
             found = expand([path], here, _unless_empty)
         else:
@@ -190,6 +191,6 @@ def _summary(outcome: Outcome) -> str:
     broken = sum(not file.checked.ok for file in outcome.files)
     if broken:
         parts.append(f"{output.counted(broken, 'file')} not right")
-    if outcome.coverage is not None:
+    if outcome.coverage is not None and any(outcome.coverage.sagas):
         parts.append(f"coverage {outcome.coverage.percent:.0f} %")
     return f"{files}, {tests}: {', '.join(parts)}"

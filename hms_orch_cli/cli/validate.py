@@ -126,11 +126,14 @@ def read(name: str) -> bytes:
     a pipe, is refused. Raises NotFound, SagaFileError."""
     from hms_orch_cli.config.environment import working_folder
     from hms_orch_cli.errors import SagaFileError
-    from hms_orch_cli.sagafile.paths import SagaPath
+    from hms_orch_cli.sagafile.paths import SagaPath, unreadable
 
     path = working_folder() / name
-    if path.exists() and not path.is_file():
-        raise SagaFileError(f"{name} is no file")
+    try:
+        if path.exists() and not path.is_file():
+            raise SagaFileError(f"{name} is no file")
+    except OSError as error:
+        raise unreadable(name, error) from None
     return SagaPath(path, name).read()
 
 

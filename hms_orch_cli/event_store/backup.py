@@ -21,11 +21,11 @@ def backup(source: str | Path, dest: str | Path) -> Anchor:
     Raises NotAllowed if `dest` exists, LogTampered, StoreFull, StoreUnwritable, and what SqliteReader raises.
     """
     source, dest = Path(source), Path(dest)
-    if dest.exists():
+    if os.path.lexists(dest):
         raise _taken(dest)
     with SqliteReader(source) as reader:
         partial = dest.with_name(f".{dest.name}.{os.getpid()}.partial")
-        if not dest.parent.is_dir():
+        if not os.path.isdir(dest.parent):  # noqa: PTH112  unlike Path.is_dir it never raises
             raise unwritable(dest, FileNotFoundError(0, f"there is no folder {dest.parent}"))
         make_file(partial)
         try:

@@ -26,8 +26,8 @@ NETWORK_FILESYSTEMS: Final = frozenset(
 
 def make_folder(folder: Path) -> None:
     """Makes `folder` with mode 0700, and those above it that are missing. Raises StoreUnwritable."""
-    missing = [each for each in (folder, *folder.parents) if not each.exists()]
     try:
+        missing = [each for each in (folder, *folder.parents) if not each.exists()]
         for each in reversed(missing):
             each.mkdir(PRIVATE_FOLDER, exist_ok=True)
             each.chmod(PRIVATE_FOLDER)

@@ -82,9 +82,12 @@ def look(db_path: str | Path) -> StoreHeld | None:
     """Who holds the store and at which `url` (empty while it starts); None if nobody does."""
     db_path = Path(db_path)
     path = _lock_file(db_path)
-    if not path.exists():
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    descriptor = _open(path, os.O_RDONLY)
+    except OSError as error:
+        raise unwritable(path, error) from error
     try:
         for _ in range(_TRIES):
             if not (said := _said(descriptor)) or not _alive(said):

@@ -46,7 +46,7 @@ class SqliteReader:
         self._db = self._connect()
 
     def _connect(self) -> apsw.Connection:
-        if not self.path.exists() or self.path.stat().st_size == 0:
+        if size_of(self.path) == 0:
             raise missing(self.path)
         refuse_scrap(self.path)
         try:
@@ -251,8 +251,18 @@ class SqliteReader:
 def refuse_scrap(path: Path) -> None:
     """Raises NotAStore for a file too short to be a database: SQLite would take it for an empty one and write over
     it."""
-    if 0 < path.stat().st_size < _SMALLEST:
+    if 0 < size_of(path) < _SMALLEST:
         raise errors.not_a_store(path)
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file, 0 for one that is not there. Raises StoreUnwritable if the system does not let us look."""
+    try:
+        return path.stat().st_size
+    except (FileNotFoundError, NotADirectoryError):
+        return 0
+    except OSError as error:
+        raise errors.unwritable(path, error.strerror or str(error)) from error
 
 
 def version_of(db: apsw.Connection, path: Path) -> int:

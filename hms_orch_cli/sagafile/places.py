@@ -44,6 +44,15 @@ def steps_of(items: Any, path: Path) -> Iterator[tuple[Path, Mapping[str, Any]]]
             yield (*path, index), item
 
 
+def sequences_of(items: Any, path: Path) -> Iterator[tuple[Path, Mapping[str, Any]]]:
+    """The items that hold steps one after another, whatever the shape of the rest."""
+    for index, item in enumerate(items if isinstance(items, list) else ()):
+        if isinstance(item, Mapping) and "steps" in item:
+            if item.get("parallel", False) is False:
+                yield (*path, index), item
+            yield from sequences_of(item["steps"], (*path, index, "steps"))
+
+
 def targets_of(path: Path, step: Mapping[str, Any]) -> Iterator[Target]:
     """The requests of one step."""
     for key in ("call", "compensate", "check"):

@@ -17,7 +17,7 @@ from hms_orch_cli.sagafile import catalogue
 from hms_orch_cli.sagafile.addresses import check_address, check_path, check_service
 from hms_orch_cli.sagafile.findings import Path
 from hms_orch_cli.sagafile.own_events import lets_runs_in
-from hms_orch_cli.sagafile.places import Target, steps_of, targets_of, texts_of
+from hms_orch_cli.sagafile.places import Target, sequences_of, steps_of, targets_of, texts_of
 from hms_orch_cli.sagafile.reader import Tree
 from hms_orch_cli.sagafile.schema import nearest
 from hms_orch_cli.sagafile.source import Source
@@ -48,6 +48,7 @@ def check_rules(tree: Tree, source: Source, expressions: Expressions, services: 
     rules = _Rules(tree, source)
     rules.triggers(content, expressions)
     rules.steps(content)
+    rules.sequences(content)
     rules.texts(content, expressions)
     for path, step in steps_of(content.get("steps"), ("steps",)):
         for target in targets_of(path, step):
@@ -127,6 +128,15 @@ class _Rules:
                 fix = _ENDS_A_WAIT[kinds[0]] if key == "timeoutMs" else "Remove it."
                 place = self._tree.key_place((*path, key))
                 self._source.add(catalogue.NO_EFFECT, message, fix, place, (*path, key))
+
+    def sequences(self, content: Mapping[str, Any]) -> None:
+        """No word on what goes on beside a step, where nothing does."""
+        for path, sequence in sequences_of(content.get("steps"), ("steps",)):
+            if "onSiblingFailure" in sequence:
+                path = (*path, "onSiblingFailure")
+                message = "'onSiblingFailure' does nothing in a sequence, where one step comes after another"
+                fix = "Add 'parallel: true', or remove it."
+                self._source.add(catalogue.NO_EFFECT, message, fix, self._tree.key_place(path), path)
 
     def texts(self, content: Mapping[str, Any], expressions: Expressions) -> None:
         """Every expression and every template compiles with the names of its place."""

@@ -131,10 +131,11 @@ def _note(error: ValidationError, path: Path, whole: str, tree: Tree, source: So
     elif keyword == "type":
         names = [_TYPES[name] for name in ([wanted] if isinstance(wanted, str) else wanted)]
         message = f"{where} must be {' or '.join(names)}, but is {shown(value)}"
-        source.add(catalogue.WRONG_TYPE, message, _retyped(wanted, value), tree.place(path), path)
+        fix = _retyped(wanted, value) or _like(schema, path)
+        source.add(catalogue.WRONG_TYPE, message, fix, tree.place(path), path)
     elif keyword in ("enum", "const"):
         allowed = [str(item).lower() if isinstance(item, bool) else str(item) for item in _listed(wanted)]
-        fix = nearest(str(value), allowed) if isinstance(value, str) else ""
+        fix = (nearest(value, allowed) if isinstance(value, str) else "") or _like(schema, path)
         message = f"{where} is {shown(value)}, but takes {' | '.join(allowed)}"
         source.add(catalogue.WRONG_VALUE, message, fix, tree.place(path), path)
     elif keyword == "pattern":
@@ -144,10 +145,10 @@ def _note(error: ValidationError, path: Path, whole: str, tree: Tree, source: So
             where = f"{where} is {shown(value)}"
         message = f"{where}, but takes {_FORMS[wanted]}"
         place = tree.key_place(path) if "propertyNames" in error.absolute_schema_path else tree.place(path)
-        source.add(catalogue.BAD_FORM, message, "", place, path)
+        source.add(catalogue.BAD_FORM, message, _like(schema, path), place, path)
     else:
         message = _range(keyword, wanted, value, where)
-        source.add(catalogue.OUT_OF_RANGE, message, "", tree.place(path), path)
+        source.add(catalogue.OUT_OF_RANGE, message, _like(schema, path), tree.place(path), path)
 
 
 def _unknown_keys(
@@ -230,6 +231,18 @@ def _name(path: Path) -> str:
 
 def _listed(wanted: Any) -> list[Any]:
     return wanted if isinstance(wanted, list) else [wanted]
+
+
+def _like(schema: Any, path: Path) -> str:
+    """What to write in the place of a value: the example that editors show, of a list its first item; empty if there is
+    none."""
+    examples = schema.get("examples", ()) if isinstance(schema, Mapping) else ()
+    if not examples:
+        return ""
+    example = examples[0][:1] if isinstance(examples[0], list) else examples[0]
+    written = example if isinstance(example, str) else json.dumps(example, ensure_ascii=False)
+    key = f"{path[-1]}: " if path and isinstance(path[-1], str) else ""
+    return f"Write for example '{key}{written}'."
 
 
 def _example(schema: Any, key: str) -> str:

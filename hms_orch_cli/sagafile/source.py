@@ -75,9 +75,7 @@ class Source:
         """The text, without a byte order mark; empty after a mistake that leaves nothing to read."""
         self.text = ""
         if len(data) > MAX_BYTES:
-            size = f"{len(data) / 1024:,.0f} KiB"
-            message = f"the file is larger than 256 KiB ({size})"
-            self.add(catalogue.TOO_MUCH, message, "Split it into several files.", FIRST)
+            self.add(catalogue.TOO_MUCH, "the file is larger than 256 KiB", "Split it into several files.", FIRST)
             return ""
         data = data.removeprefix(BOM_UTF8)  # not by "utf-8-sig", whose errors count from behind the mark
         try:

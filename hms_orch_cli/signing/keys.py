@@ -56,6 +56,11 @@ class KeyRing:
                 found = self._load()
             return found
 
+    def made(self) -> tuple[SigningKey, ...]:
+        """Every key that there is, newest first; none is made."""
+        with _as_config_error(self._folder):
+            return self._load()
+
     def rotate(self) -> SigningKey:
         """Makes a new signing key and forgets the keys that nobody can need any more."""
         with _as_config_error(self._folder):
@@ -113,7 +118,9 @@ class KeyRing:
 
     def _publish(self, name: str, content: bytes, made_at: int | None = None) -> None:
         """Writes a file that is seen whole or not at all; one that is there already stays as it is."""
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (*reversed(self._folder.parents), self._folder):  # mkdir's own `parents` are open to all
+            if not folder.exists():
+                folder.mkdir(mode=0o700, exist_ok=True)
         _refuse_if_shared(self._folder, self._folder.stat().st_mode, "700")
         draft = self._folder / f".{secrets.token_hex(8)}.new"
         handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

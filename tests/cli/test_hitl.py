@@ -207,7 +207,10 @@ class TestDecide:
         ended = desk("hitl", "decide", item, "done", "--note", "it was the gateway", "--actor", "ann")
         assert (ended.code, ended.out, ended.err) == (0, f"{item}  done\n", "")
         assert workshop.data("hitl/shop.order.v1", "hitl.decided")["note"] == "it was the gateway"
-        assert "it is decided already" in desk.refuses("hitl", "decide", item, "done", "--note", "x")
+        said = desk.refuses("hitl", "decide", item, "done", "--note", "x")
+        assert f"item {item} is decided already: done by ann, " in said
+        said = desk.refuses("hitl", "decide", "shop.order.v1.9", "done", "--note", "x")
+        assert "there is no item shop.order.v1.9" in said
 
 
 def test_an_expired_approval_is_refused_though_nobody_ran_up_since(orch: Run, workshop: Workshop) -> None:

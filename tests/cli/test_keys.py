@@ -34,3 +34,8 @@ def test_keys_that_others_can_read_are_refused(orch: Run, shop: Path) -> None:
     ended = orch("keys", "list")
     assert (ended.code, ended.out) == (1, "")
     assert f"chmod 600 {key}" in ended.err
+
+
+def test_every_folder_that_they_make_is_private(orch: Run, shop: Path) -> None:
+    orch("keys", "rotate")
+    assert [stat.S_IMODE(folder.stat().st_mode) for folder in (shop / ".hms", shop / ".hms/keys")] == [0o700, 0o700]

@@ -101,6 +101,14 @@ def test_a_file_that_is_not_right_is_no_reason_to_leave_out_the_others(orch: Run
     assert ended.err == "2 files, 1 test: all passed, 1 file not right, coverage 25 %\n"
 
 
+def test_where_no_saga_was_played_nothing_is_said_of_coverage(orch: Run, order: Path) -> None:
+    """Not that all of it is exercised."""
+    order.with_name("order.test.yaml").write_text("tests: []\n")
+    ended = orch("test", "order.test.yaml")
+    assert ended.code == 1
+    assert ended.err == "1 file, 0 tests: 1 file not right\n"
+
+
 def test_a_saga_that_is_not_valid_is_told_of_where_it_is_named(orch: Run, order: Path) -> None:
     (order / "order.yaml").write_text(ORDER.replace("trigger", "triger"))
     (order / "order.test.yaml").write_text("saga: order.yaml\n" + GOOD)
