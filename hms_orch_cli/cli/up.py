@@ -82,7 +82,7 @@ def up(
 
 
 def _run(config: Config, holder: Holder, server: Server, until_idle: bool) -> int:
-    gc.disable()  # a start loads, and throws nothing away
+    gc.disable()  # until it is ready: a start loads, and throws nothing away
     try:
         import asyncio
 
