@@ -8,6 +8,7 @@
     │   ├── EventTooLarge         its data is over the limit                        exit 1
     │   └── EventConflict         the same source and id came before, other data    exit 1
     ├── NotFound                  no run, definition, service or item of that name  exit 1
+    ├── NoteMissing               nobody would know later why a person wanted this  exit 1
     ├── NotAllowed                the request does not fit the state it meets       exit 1
     ├── StoreError                the event store cannot be used                    exit 1
     │   ├── StoreMissing          there is no store at that place yet               exit 1
@@ -91,6 +92,10 @@ class NotFound(HmsError):
     """There is no run, definition, service or item of that name."""
 
     http_status = 404
+
+
+class NoteMissing(HmsError):
+    """What a person wants here needs a note; nothing was changed."""
 
 
 class NotAllowed(HmsError):

@@ -76,7 +76,9 @@ def json_text(raw: bytes | str, what: str = "the data") -> str:
     except UnicodeDecodeError as error:
         raise EventRefused(f"{what} is not UTF-8 (byte {error.start})", "save it as UTF-8") from error
     except orjson.JSONDecodeError as error:
-        raise EventRefused(f"{what} is not JSON: {error}", """quote it for the shell: --data '{"a": 1}'""") from error
+        raise EventRefused(
+            f"{what} is not JSON: {error}", """such as {"a": 1}; for a shell in single quotes"""
+        ) from error
     if is_too_deep(value):
         raise EventRefused(f"{what} nests deeper than {MAX_NESTING} levels", "publish flatter data")
     return text
@@ -86,7 +88,7 @@ def _text(attributes: Mapping[str, Any], name: str, *, required: bool = False) -
     value = attributes.get(name)
     if value is None:
         if required:
-            raise EventRefused(f"the event has no {name}", f"every event needs a {name}")
+            raise EventRefused(f"the event has no {name}", "every event needs id, source and type")
         return ""
     if not isinstance(value, str) or not value:
         raise EventRefused(f"the event's {name} is not a text", f"give {name} as a non-empty string")

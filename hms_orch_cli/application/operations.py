@@ -11,7 +11,7 @@ import orjson
 import rfc8785
 
 from hms_orch_cli.application.deploy import standing
-from hms_orch_cli.errors import NotAllowed, NotFound
+from hms_orch_cli.errors import NotAllowed, NoteMissing, NotFound
 from hms_orch_cli.orchestrator.answers import KEPT_BYTES, mapped
 from hms_orch_cli.orchestrator.live_run import LiveRun
 from hms_orch_cli.ports.store import LogReader
@@ -40,7 +40,7 @@ def possible(run: Run, now_ms: int) -> list[str]:
     wishes: dict[str, Input] = {
         "pause": Pause("", ""),
         "resume": Resume("", ""),
-        "redrive": Redrive("", "", redrive_id(run) if run.undos else None),
+        "redrive": Redrive("", "", redrive_id(run) if run.has_undone else None),
         "cancel": Cancel(""),
         "abandon": Abandon("", ""),
     }
@@ -96,7 +96,7 @@ class Operations:
         return await self._wish(saga_id, Cancel(said[:REASON_LIMIT], actor))
 
     async def abandon(self, saga_id: str, actor: str, note: str) -> Run:
-        """Closes a run as it stands, without undo. Raises NotFound, NotAllowed."""
+        """Closes a run as it stands, without undo. Raises NotFound, NotAllowed, NoteMissing."""
         _need(note, "abandon")
         return await self._wish(saga_id, Abandon(note, actor))
 
@@ -120,7 +120,7 @@ class Operations:
         """Lets an ended run go on, or starts it anew if it has undone something. Raises NotFound, NotAllowed: also if
         another revision is deployed by now, unless `keep_revision`."""
         run = self._hands.run(saga_id)
-        anew = redrive_id(run.state) if run.state.undos else None
+        anew = redrive_id(run.state) if run.state.has_undone else None
         wish = Redrive(actor, note[:REASON_LIMIT], anew)
         self._object(run, wish)
         self._same_revision(run.state, keep_revision)
@@ -131,7 +131,7 @@ class Operations:
 
     async def release(self, key: str, actor: str, note: str) -> Run:
         """Takes a lock from the run that holds it; `key` is JSON, or, if it is none, the text that is the key. Raises
-        NotFound, NotAllowed."""
+        NotFound, NotAllowed, NoteMissing."""
         _need(note, "release")
         canonical = _canonical(key)
         if holder := self._hands.holder(canonical):
@@ -142,7 +142,8 @@ class Operations:
         )
 
     async def decide(self, item: str, decision: str, actor: str, note: str, output: Any = MISSING) -> Run | None:
-        """Decides an open item; the run after it, None for an item about a definition. Raises NotFound, NotAllowed."""
+        """Decides an open item; the run after it, None for an item about a definition. Raises NotFound,
+        NotAllowed, NoteMissing."""
         _need(note, "decide")
         note = note[:REASON_LIMIT]
         saga_id = item.rpartition(".")[0]
@@ -227,4 +228,4 @@ def _canonical(told: str) -> str:
 
 def _need(note: str, verb: str) -> None:
     if not note.strip():
-        raise NotAllowed(f"{verb} needs a note: who reads the log later wants to know why", "give --note TEXT")
+        raise NoteMissing(f"{verb} needs a note: who reads the log later wants to know why", "give note (--note TEXT)")

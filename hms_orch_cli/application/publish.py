@@ -106,7 +106,7 @@ class _Arrivals:
         return found
 
 
-_NEW_ID = "an id names one event for ever: give a new --id"
+_NEW_ID = "an id names one event for ever: give a new one"
 
 
 def _is_same(one: NewEvent | Event, other: NewEvent | Event) -> bool:

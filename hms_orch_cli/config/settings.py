@@ -105,10 +105,22 @@ def _checked(setting: Setting, value: Any, where: str) -> Any:
 
 def _from_text(setting: Setting, text: str) -> Any:
     if setting.kind is list:
+        if text.lstrip().startswith("["):  # read as words, the brackets of an empty array would be a token
+            return _json(text)
         return text.replace(",", " ").split()
     if setting.kind is int and re.fullmatch(r"[+-]?[0-9]{1,18}", text.strip()):
         return int(text)
     return text
+
+
+def _json(text: str) -> Any:
+    """The value, or the text if it is no JSON."""
+    import json
+
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
 
 
 def sqlite_file(url: str, base: Path) -> Path:

@@ -59,12 +59,11 @@ class Access:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
-        headers = AskedHeaders(scope)
         try:
-            self._admit(scope, headers)
+            self._admit(scope, AskedHeaders(scope))
             answer: ASGIApp = self._app
         except HmsError as error:
-            if isinstance(error, NotLoggedIn) and _is_of_a_person(scope, headers):
+            if isinstance(error, NotLoggedIn) and is_of_a_person(scope):
                 where = login_address(scope["path"], scope["query_string"].decode("latin-1"))
                 answer = PlainResponse(303, b"", {"location": where})
             else:
@@ -114,9 +113,9 @@ def login_address(path: str, query: str) -> str:
     return "/login" if after == "/" else f"/login?next={quote(after[:2_000], safe='/')}"
 
 
-def _is_of_a_person(scope: Scope, headers: AskedHeaders) -> bool:
+def is_of_a_person(scope: Scope) -> bool:
     """Whether it is a browser that asks for a page."""
-    return scope["method"] in ("GET", "HEAD") and "text/html" in (headers.get("accept") or "")
+    return scope["method"] in ("GET", "HEAD") and "text/html" in (AskedHeaders(scope).get("accept") or "")
 
 
 def _tells_where_from(headers: AskedHeaders) -> bool:

@@ -30,9 +30,9 @@ RIGHTS_BY_ROUTE: Final[Mapping[tuple[str, str], Right]] = {
 }
 """Where more than operators may write, or more than viewers may read."""
 
-OPEN_PATHS: Final = ("/healthz", "/.well-known/jwks.json", "/login", "/logout")
+OPEN_PATHS: Final = ("/healthz", "/readyz", "/.well-known/jwks.json", "/login", "/logout")
 OPEN_PREFIXES: Final = ("/v1/callbacks/", "/static/")
-"""What needs no token: a callback's path is one, and the others tell nothing."""
+"""What needs no token: a callback's path is one, and the others tell nothing but how it is."""
 
 
 def is_open(path: str) -> bool:

@@ -1,5 +1,5 @@
-"""The way in, for whoever was let in: whether the process lives and is ready is answered here. For all else there are
-the routes with what they ask; they are built when somebody first comes for them, so `up` is ready without them."""
+"""The way in, for whoever was let in: whether the process lives and is ready is answered here, to anybody. For all else
+there are the routes with what they ask; they are built when somebody first comes for them: `up` is ready without."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
-from hms_orch_cli.dashboard.callers import right_of
 from hms_orch_cli.dashboard.plain import PlainResponse
 from hms_orch_cli.dashboard.problems import no_such_request, problem_of
 from hms_orch_cli.dashboard.refusals import NotReady
@@ -76,8 +75,6 @@ def _answered(scope: Scope, answer: Callable[[], PlainResponse]) -> PlainRespons
     if scope["method"] not in METHODS:
         return no_such_request(scope, 405, {"allow": ", ".join(METHODS)})
     try:
-        if (right := right_of("GET", scope["path"])) is not None:
-            scope["caller"].need(right)
         return answer()
     except HmsError as error:
         return problem_of(error)

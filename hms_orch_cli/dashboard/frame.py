@@ -55,7 +55,7 @@ def page(
 {body}
 </main>
 <footer><p><a href="/metrics">metrics</a> <a href="/openapi.json">API</a>\
- <button type="button" class="link" data-keys>keys</button></p></footer>
+ <button type="button" class="link" data-keys>keys</button> <span>times are UTC</span></p></footer>
 </body>
 </html>
 """,

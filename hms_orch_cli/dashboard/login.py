@@ -10,7 +10,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from hms_orch_cli.application.office import Office
 from hms_orch_cli.config.tokens import hash_of
-from hms_orch_cli.dashboard.callers import Register, caller_of
+from hms_orch_cli.dashboard.callers import ROLES, Register, caller_of
 from hms_orch_cli.dashboard.html import text
 from hms_orch_cli.dashboard.reading import Json, body_of, media_of
 from hms_orch_cli.dashboard.refusals import BadRequest, UnknownMedia
@@ -43,8 +43,10 @@ class Login:
             raise BadRequest("the form cannot be read", "send token and next") from error
         after = local_path(fields.get("next", [""])[0])
         kept = hash_of(fields.get("token", [""])[0].strip())
-        if self._register.named(kept) is None:
+        if (caller := self._register.named(kept)) is None:
             return HTMLResponse(_page(after, "No token of this server is like that."), 401)
+        if "read" not in ROLES[caller.role]:
+            return HTMLResponse(_page(after, f"This is the token of a {caller.role}: it opens no page."), 403)
         return RedirectResponse(after, 303, {"set-cookie": self._sessions.cookie(kept)})
 
     async def leave(self, _office: Office, _request: Request) -> Response:

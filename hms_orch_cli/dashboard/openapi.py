@@ -12,10 +12,12 @@ from hms_orch_cli.dashboard.openapi_schemas import (
     OBJECT,
     PAUSED,
     POSITION,
+    RUN_ID,
     SAGA,
     SCHEMAS,
     TEXT,
     WHO,
+    WHY,
     maybe,
     record,
     ref,
@@ -86,7 +88,7 @@ def _paths() -> dict[str, Any]:
                     "state": {"type": "array", "items": {"enum": list(STATES)}},
                     "text": {**TEXT, "description": "an id, a name or the reason holds it"},
                     "event": {**POSITION, "minimum": 1, "description": "position of the triggering event"},
-                    "before": {**TEXT, "description": "the last id of the page before"},
+                    "before": {**RUN_ID, "description": "the last id of the page before"},
                     "limit": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100},
                 },
             )
@@ -127,7 +129,11 @@ def _paths() -> dict[str, Any]:
         },
         "/v1/me": {"get": _operation("Who asks, and what they may do", {200: ref("Caller")})},
         "/healthz": {"get": _operation("The process lives", {200: None}, security=[])},
-        "/readyz": {"get": _operation("Ready for work, or 503 with the reason", {200: record(ready={"const": True})})},
+        "/readyz": {
+            "get": _operation(
+                "Ready for work, or 503 with the reason", {200: record(ready={"const": True})}, security=[]
+            )
+        },
         "/metrics": {"get": _operation("Metrics in the text format of Prometheus", {200: None})},
         "/.well-known/jwks.json": {"get": _operation("Keys that verify tokens", {200: OBJECT}, security=[])},
         "/openapi.json": {"get": _operation("This document", {200: OBJECT})},
@@ -181,7 +187,8 @@ def _wish(
     summary: str, answer: dict[str, Any], *, path: str | None = "id", needs: Sequence[str] = (), **members: Any
 ) -> dict[str, Any]:
     """What a person wants: the body says who and why."""
-    body = {"type": "object", "properties": {"actor": WHO, "note": TEXT, **members}, "additionalProperties": False}
+    note = WHY if "note" in needs else TEXT
+    body = {"type": "object", "properties": {"actor": WHO, "note": note, **members}, "additionalProperties": False}
     if needs:
         body["required"] = list(needs)
     operation = _operation(summary, {200: answer}, path=path, body={"application/json": body})

@@ -35,6 +35,8 @@ WHO = {
     "default": ACTOR,
     "description": "who wants it; the name of a named token takes its place",
 }
+WHY = {"type": "string", "pattern": r"\S"}
+RUN_ID = {"type": "string", "pattern": "^([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})?$"}
 ATTRIBUTE = {
     "type": "string",
     "minLength": 1,

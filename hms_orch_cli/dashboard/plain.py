@@ -29,16 +29,19 @@ class AskedHeaders:
 
 
 class PlainResponse:
-    """A whole answer. Headers are named in lower case; the length is added."""
+    """A whole answer. Headers are named in lower case, the length among them."""
 
     def __init__(self, status_code: int, body: bytes, headers: Mapping[str, str]) -> None:
         self.status_code = status_code
         self.body = body
-        self.headers = headers
+        self.headers = {"content-length": str(len(body)), **headers}
+
+    @property
+    def raw_headers(self) -> list[tuple[bytes, bytes]]:
+        """The headers as ASGI has them."""
+        return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in self.headers.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Sends it."""
-        headers = {"content-length": str(len(self.body)), **self.headers}
-        told = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
-        await send({"type": "http.response.start", "status": self.status_code, "headers": told})
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         await send({"type": "http.response.body", "body": self.body})

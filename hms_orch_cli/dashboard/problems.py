@@ -50,7 +50,7 @@ def problem_of(error: HmsError, more: Mapping[str, Any] | None = None) -> PlainR
 def no_such_request(scope: Scope, status: int, headers: Mapping[str, str] | None = None) -> PlainResponse:
     """The answer to what there is no route for: an unknown path, a wrong method."""
     detail = f"{scope['method']} {scope['path']}"
-    return _plain_problem(status, detail[:500], "/openapi.json lists what there is", headers)
+    return plain_problem(status, detail[:500], "/openapi.json lists what there is", headers)
 
 
 class Bugs:
@@ -79,7 +79,7 @@ class Bugs:
             trace = "".join(traceback.format_exception(error, limit=-TRACE_FRAMES))
             _log.error("%s %s failed\n%s", scope["method"], _path(scope), trace[-TRACE_CHARACTERS:])
             if not started:
-                await _plain_problem(500, "a bug; the log of the server has more")(scope, receive, send)
+                await plain_problem(500, "a bug; the log of the server has more")(scope, receive, send)
 
 
 def _path(scope: Scope) -> str:
@@ -103,7 +103,8 @@ def _headers_of(error: HmsError) -> dict[str, str]:
     return {}
 
 
-def _plain_problem(status: int, detail: str, hint: str = "", headers: Mapping[str, str] | None = None) -> PlainResponse:
+def plain_problem(status: int, detail: str, hint: str = "", headers: Mapping[str, str] | None = None) -> PlainResponse:
+    """A problem that is no error of the tree: its status says what it is."""
     document = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
     if hint:
         document["hint"] = hint

@@ -24,9 +24,10 @@ from hms_orch_cli.dashboard import (
     runs,
     steering,
 )
-from hms_orch_cli.dashboard.callers import Register, caller_of, right_of
+from hms_orch_cli.dashboard.access import is_of_a_person
+from hms_orch_cli.dashboard.callers import ROLES, Caller, Register, caller_of, right_of
 from hms_orch_cli.dashboard.login import Login, who
-from hms_orch_cli.dashboard.pages import PAGES
+from hms_orch_cli.dashboard.pages import LOST, PAGES
 from hms_orch_cli.dashboard.pages.live import live as live_stream
 from hms_orch_cli.dashboard.plain import PlainResponse
 from hms_orch_cli.dashboard.problems import no_such_request, problem_of
@@ -43,10 +44,11 @@ class Routes(Starlette):
     """The routes over one office. `streams.stop()` ends the streams."""
 
     def __init__(self, office: Office, register: Register, sessions: Sessions) -> None:
+        self._office = office
         self.streams = Streams(office.last_seq)
         super().__init__(
             routes=_routes(office, self.streams, register, Login(register, sessions)),
-            exception_handlers={HmsError: _on_error, HTTPException: _on_http_error},
+            exception_handlers={HmsError: _on_error, HTTPException: self._on_http_error},
         )
         self.router.redirect_slashes = False
         self.state.intake = Intake()
@@ -54,6 +56,13 @@ class Routes(Starlette):
     def build_middleware_stack(self) -> ASGIApp:
         """Only what turns errors into answers: the rest stands before the entrance, and there a bug is met as well."""
         return ExceptionMiddleware(self.router, handlers=self.exception_handlers)
+
+    async def _on_http_error(self, request: Request, error: Exception) -> Response:
+        """What the router refuses: unknown paths and wrong methods."""
+        assert isinstance(error, HTTPException)  # noqa: S101  # it is registered for that class
+        if error.status_code == 404 and wants_page(request):
+            return await LOST(self._office, request)
+        return _response(no_such_request(request.scope, error.status_code, error.headers))
 
 
 def _routes(office: Office, streams: Streams, register: Register, login: Login) -> list[Route]:
@@ -120,15 +129,16 @@ def method_of(request: Request) -> str:
     return "GET" if request.method == "HEAD" else request.method
 
 
+def wants_page(request: Request) -> bool:
+    """Whether somebody who may look asks for a page of this server in a browser."""
+    caller: Caller | None = request.scope["caller"]
+    may_look = caller is not None and "read" in ROLES[caller.role]
+    return may_look and is_of_a_person(request.scope) and not request.url.path.startswith("/v1/")
+
+
 async def _on_error(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HmsError)  # noqa: S101  # it is registered for that class
     return _response(problem_of(error))
-
-
-async def _on_http_error(request: Request, error: Exception) -> Response:
-    """What the router refuses: unknown paths and wrong methods."""
-    assert isinstance(error, HTTPException)  # noqa: S101  # it is registered for that class
-    return _response(no_such_request(request.scope, error.status_code, error.headers))
 
 
 def _response(plain: PlainResponse) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from functools import partial
 from typing import Any, Final
 
@@ -13,11 +14,14 @@ from hms_orch_cli.application.office import Office
 from hms_orch_cli.application.overview import timeline_json
 from hms_orch_cli.application.run_list import run_json
 from hms_orch_cli.dashboard.reading import Json, choices, number
+from hms_orch_cli.dashboard.refusals import BadRequest
 from hms_orch_cli.views.states import STATES
 
 LIMIT: Final = 1_000
 TEXT: Final = 200
 """Characters of a text that is looked for."""
+
+_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 async def list_runs(office: Office, request: Request) -> Response:
@@ -31,7 +35,7 @@ async def list_runs(office: Office, request: Request) -> Response:
         "states": choices(request, "state", STATES),
         "event_seq": event,
         "text": request.query_params.get("text", "")[:TEXT],
-        "before": request.query_params.get("before") or None,
+        "before": _before(request),
         "limit": number(request, "limit", 100, 1, LIMIT),
     }
     # A search may look at every run: nobody waits for it but who asked.
@@ -42,3 +46,11 @@ async def list_runs(office: Office, request: Request) -> Response:
 async def one_run(office: Office, request: Request) -> Response:
     """One run, and what happened to it."""
     return Json(timeline_json(office.run(request.path_params["id"])))
+
+
+def _before(request: Request) -> str | None:
+    """Where a page of the list begins. Any other text would compare with ids as well, and page in circles."""
+    told = request.query_params.get("before") or None
+    if told is not None and not _ID.fullmatch(told):
+        raise BadRequest(f"the query's before is {told[:40]!r}", "give the id of the last run of the page before")
+    return told

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Final
 
 import uvicorn
 
+from hms_orch_cli.dashboard.http_protocol import HttpProtocol
+
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
-
-CONNECTIONS: Final = 2_048
-"""Connections and requests at a time; beyond it uvicorn answers 503."""
 
 KEEP_ALIVE_S: Final = 30
 STOP_S: Final = 3
@@ -24,7 +23,7 @@ def web_server(app: ASGIApp, backlog: int) -> uvicorn.Server:
     config = uvicorn.Config(
         app,
         loop="none",
-        http="httptools",
+        http=HttpProtocol,
         ws="none",
         lifespan="off",
         log_config=None,
@@ -32,7 +31,6 @@ def web_server(app: ASGIApp, backlog: int) -> uvicorn.Server:
         server_header=False,
         proxy_headers=False,
         backlog=backlog,
-        limit_concurrency=CONNECTIONS,
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=STOP_S,
     )

@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode
 import orjson
 
 from hms_orch_cli.dashboard.html import text
+from hms_orch_cli.ports.store import RunRow
 from hms_orch_cli.saga.moment import duration, rfc3339
 from hms_orch_cli.views.states import SIGNS
 
@@ -35,6 +36,11 @@ def moment(at_ms: int, *, ago: bool = False) -> str:
     told = rfc3339(at_ms)
     how = ' data-ago=""' if ago else ""
     return f'<time datetime="{told}" title="{told[:10]} {told[11:23]} UTC"{how}>{told[:10]} {told[11:19]}</time>'
+
+
+def event_of(run: RunRow) -> str:
+    """The event that started a run: what tells it from the others of its saga."""
+    return f"{text(run.event_type, 200)} <small>{text(run.event_source, 100)} · {text(run.event_id, 100)}</small>"
 
 
 def took(started_at: int, ended_at: int | None, now_ms: int) -> str:

@@ -108,15 +108,23 @@ def closed(run: Run, fact: Decided | Closed, status: Status) -> Run:
 
 
 def _redriven(run: Run, fact: Redriven, status: Status) -> Run:
-    """What was done stays done; what failed has its attempts anew, and what had only waited begins anew."""
-    if run.undos:
+    """What was done stays done; what failed has its attempts anew, and what had only waited begins anew. An undo that
+    was refused is asked again should the run turn back once more."""
+    if run.has_undone:
         raise IllegalFactError(f"run {run.id} has undone something: it cannot go on")
     calls = {
         name: call if call.phase in _KEPT else granted(call, fact.at, Phase.RETRYING)
         for name, call in run.calls.items()
         if call.attempt or call.undo or call.phase in _KEPT
     }
-    return _with(run, status, calls=calls, claim=None, cause="", reason="", ended_at=None, clock_from=fact.at)
+    undos = {
+        name: granted(undo, fact.at, Phase.RETRYING)._replace(phase=Phase.PENDING)
+        for name, undo in run.undos.items()
+        if undo.attempt
+    }
+    return _with(
+        run, status, calls=calls, undos=undos, claim=None, cause="", reason="", ended_at=None, clock_from=fact.at
+    )
 
 
 _KEPT: Final = frozenset(

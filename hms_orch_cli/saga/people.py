@@ -49,9 +49,9 @@ def objection(run: Run, wish: Input, now: int) -> str:
             return f"run {run.id} was started anew already, as {run.replaced_by}"
         case Redrive() if run.status not in REDRIVABLE:
             return f"run {run.id} is {state}: only one that has ended without success can be redriven"
-        case Redrive(by=None) if run.undos:
+        case Redrive(by=None) if run.has_undone:
             return f"run {run.id} has undone something: it can only be started anew"
-        case Redrive(by=str()) if not run.undos:
+        case Redrive(by=str()) if not run.has_undone:
             return f"run {run.id} has undone nothing: it goes on itself"
         case Released() if run.claim is None or run.claim.waits or run.claim.released or run.status.ended:
             return f"run {run.id} holds no lock"

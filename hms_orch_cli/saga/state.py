@@ -185,6 +185,15 @@ class Run(NamedTuple):
         call = self.calls[step]
         return call.answer if call.output is None else call.output
 
+    @property
+    def has_undone(self) -> bool:
+        """Whether an undo took effect, or may have. One that was begun may, unless each of its attempts was answered
+        with a definite no: such an answer ends a round."""
+        return any(
+            undo.phase is Phase.SUCCEEDED or undo.unknown or undo.attempt > undo.round - 1 + undo.refused
+            for undo in self.undos.values()
+        )
+
     def progress(self, step: str, op: Op) -> Progress:
         """How far the call, or the undo, of a step has come."""
         return (self.calls if op == "call" else self.undos).get(step, PENDING)

@@ -205,7 +205,7 @@ def _notes(step: Step) -> Iterator[str]:
     if step.check is not None:
         yield f"in doubt asks {step.check.address}"
     if step.on_exhausted == "hitl":
-        yield "a person is asked before the undo"
+        yield "asks before undoing"
 
 
 def _notes_of(saga: Saga) -> Iterator[str]:

@@ -132,7 +132,7 @@ _AT_REST = frozenset({Phase.RETRYING, Phase.ACCEPTED, Phase.WAITING, Phase.HELD}
 
 
 def _step_state(call: Progress, undo: Progress | None) -> str:
-    if undo is None:
+    if undo is None or undo.phase is Phase.PENDING:
         return _CALL_STATES[call.phase]
     return _UNDO_STATES.get(undo.phase, "COMPENSATING")
 

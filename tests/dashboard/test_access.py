@@ -9,7 +9,7 @@ from hms_orch_cli.dashboard.access import is_loopback, refuse_to_listen
 from hms_orch_cli.errors import ConfigError
 from tests.dashboard.house import House, event, open_house
 
-FREE = ("/healthz", "/.well-known/jwks.json", "/v1/callbacks/{token}", "/login", "/logout", "/static/{name}")
+FREE = ("/healthz", "/readyz", "/.well-known/jwks.json", "/v1/callbacks/{token}", "/login", "/logout", "/static/{name}")
 
 
 @pytest.mark.parametrize("name", ["localhost", "localhost:7600", "127.0.0.1:1", "[::1]:7600", "[::1]", "LOCALHOST:80"])

@@ -37,7 +37,9 @@ async def test_runs_are_listed_and_chosen(house: House) -> None:
     assert len(await listed("?limit=1")) == 1
 
 
-@pytest.mark.parametrize("query", ["state=nix", "limit=0", "limit=1001", "limit=x", "limit=-1", "event=0", "event=1e3"])
+@pytest.mark.parametrize(
+    "query", ["state=nix", "limit=0", "limit=1001", "limit=x", "limit=-1", "before=nix", "event=0", "event=1e3"]
+)
 async def test_a_bad_query_is_told(house: House, query: str) -> None:
     answer = await house.client.get(f"/v1/sagas?{query}")
     assert answer.status_code == 400

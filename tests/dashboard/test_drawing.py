@@ -110,6 +110,14 @@ def test_each_step_leads_to_what_is_told_about_it() -> None:
     assert "href" not in graph_svg(graph(content), page=None)
 
 
+@pytest.mark.parametrize(
+    "step", [{"compensate": "a:/deleteSnapshot"}, {"compensate": "event"}, {"onExhausted": "hitl"}]
+)
+def test_the_words_of_the_first_saga_and_our_own_are_not_cut(step: dict[str, str]) -> None:
+    drawn = graph_svg(graph({"id": "x", "trigger": "t", "steps": [{"name": "pay", "call": "a:/b", **step}]}))
+    assert "…" not in drawn
+
+
 def test_what_stands_in_a_file_is_text_in_the_drawing() -> None:
     hostile = "</text><script>alert(1)</script>\u202e"
     step = {"name": "pay", "call": f"a:/{hostile}", "compensate": f"a:/{hostile}", "when": hostile}

@@ -15,7 +15,11 @@ from tests.dashboard.test_steering import LATER, run_of, told
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 PAGE = {"accept": "text/html,application/xhtml+xml"}
-TOKENS = (Token("ann", "operator", hash_of("of ann")), Token("vi", "viewer", hash_of("of vi")))
+TOKENS = (
+    Token("ann", "operator", hash_of("of ann")),
+    Token("vi", "viewer", hash_of("of vi")),
+    Token("bus", "publisher", hash_of("of bus")),
+)
 HERE = {"origin": "http://orchestrator:7600"}
 
 
@@ -39,6 +43,13 @@ async def test_a_browser_is_sent_to_the_login_and_back(house: House) -> None:
     assert 'name="next" value="/runs/x?a=1&amp;b=2"' in form.text
     back = await log_in(house, after="/runs/x?a=1&b=2")
     assert (back.status_code, back.headers["location"]) == (303, "/runs/x?a=1&b=2")
+
+
+async def test_a_token_that_opens_no_page_opens_no_session(house: House) -> None:
+    answer = await log_in(house, "of bus")
+    assert answer.status_code == 403
+    assert "publisher" in answer.text
+    assert "set-cookie" not in answer.headers
 
 
 async def test_a_program_is_told_and_not_sent_anywhere(house: House) -> None:

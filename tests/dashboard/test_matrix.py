@@ -161,7 +161,7 @@ async def test_what_was_refused_is_done_for_whoever_may() -> None:
     assert done == {route for _, route in BODIES} - not_now
 
 
-FREE = ("/healthz", "/.well-known/jwks.json", "/static/{name}", "/login", "/logout", "/v1/callbacks/{token}")
+FREE = ("/healthz", "/readyz", "/.well-known/jwks.json", "/static/{name}", "/login", "/logout", "/v1/callbacks/{token}")
 PUBLISHERS = {
     ("GET", "/v1/events"),
     ("HEAD", "/v1/events"),

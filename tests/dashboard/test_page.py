@@ -7,11 +7,12 @@ import sys
 
 import pytest
 
+from hms_orch_cli.config.tokens import Token, hash_of
 from hms_orch_cli.dashboard.words import sentence
 from hms_orch_cli.errors import StoreFailed
 from hms_orch_cli.saga.moment import duration
 from hms_orch_cli.saga.outcome import Answer, Wire
-from tests.dashboard.house import House, event
+from tests.dashboard.house import House, event, open_house
 from tests.dashboard.pages import HOSTILE, Elements, is_harmless
 
 
@@ -107,6 +108,16 @@ async def test_hostile_text_is_text_on_every_page(house: House) -> None:
         assert "\\x1b[31m \\u202egnp.exe" in words
 
 
+async def test_a_question_tells_which_event_it_is_about(house: House) -> None:
+    house.participants.answers["/ship"] = Answer(Wire.ANSWERED, 422, reason="no")
+    house.participants.answers["/refund"] = Answer(Wire.ANSWERED, 409, reason="no")
+    await house.deploy()
+    await house.publish(event(1, id="order-17", source="web-shop"))
+    await house.settle()
+    (item,) = (await house.client.get("/v1/hitl")).json()["items"]
+    assert "order.placed web-shop · order-17" in (await page_of(house, f"/hitl/{item['id']}")).words
+
+
 @pytest.mark.parametrize("query", ["saga", "text", "before"])
 @pytest.mark.parametrize("path", ["/", "/runs/x", "/hitl/x", "/definitions/x"])
 async def test_a_hostile_address_is_text(house: House, path: str, query: str) -> None:
@@ -121,6 +132,24 @@ async def test_what_is_not_there_is_told_on_a_page(house: House, place: str) -> 
     answer = await house.client.get(f"/{place}/%3Cscript%3E%E2%80%AE")
     assert answer.status_code == 404
     is_harmless(answer.text)
+
+
+async def test_an_address_without_a_page_is_a_page_for_a_browser_and_a_problem_for_a_program(house: House) -> None:
+    answer = await house.client.get("/%3Cscript%3E%E2%80%AE", headers={"accept": "text/html"})
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    is_harmless(answer.text)
+    for path, accept in (("/nowhere", "*/*"), ("/v1/nowhere", "text/html")):
+        answer = await house.client.get(path, headers={"accept": accept})
+        assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
+
+
+async def test_an_address_without_a_page_shows_nothing_to_who_may_not_look() -> None:
+    async with open_house(named=[Token("bus", "publisher", hash_of("s3cret"))]) as house:
+        headers = {"accept": "text/html", "authorization": "Bearer s3cret"}
+        answer = await house.client.get("/nowhere", headers=headers)
+        assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
+        del headers["authorization"]
+        assert (await house.client.get("/static/nowhere", headers=headers)).status_code == 404
 
 
 async def test_a_failure_of_the_orchestrator_is_shown(house: House) -> None:

@@ -8,6 +8,7 @@ from hms_orch_cli.saga.commands import Begin, Poll, Send, Wake
 from hms_orch_cli.saga.events import (
     Abandoned,
     Cancelled,
+    Compensate,
     Compensating,
     Completed,
     Failed,
@@ -27,6 +28,7 @@ from hms_orch_cli.saga.identity import redrive_id
 from hms_orch_cli.saga.inputs import Abandon, Attempt, CutOff, Redrive, Trigger
 from hms_orch_cli.saga.people import objection
 from hms_orch_cli.saga.state import Status
+from hms_orch_cli.views.runs import steps_of
 
 from ..specs import (
     EVENT,
@@ -244,6 +246,36 @@ def test_one_undo_that_was_begun_is_enough() -> None:
     saga = saga_of(step("pay"), step("ship"))
     story = given(saga, FAILED, begun("pay", op="compensate"), undo_answers("pay", 500), ABANDON)
     story.when(redrives).then_nothing().when(ANEW).then(fact(Replaced))
+
+
+def test_an_undo_that_was_refused_has_undone_nothing() -> None:
+    """What stands is not done a second time; and should it come to another undo, that has a key of its own."""
+    saga = saga_of(step("pay"), step("ship"))
+    refused = [*FAILED, begun("pay", op="compensate"), undo_answers("pay", 409), ABANDON]
+    assert "goes on itself" in objection(given(saga, refused).run, ANEW, NOW)
+
+    story = given(saga, refused, redrives).owes(Begin("ship", "call")).when(begun("ship"), answers("ship", 409))
+    assert steps_of(story.run)[0]["state"] == "SUCCEEDED"
+
+    story.when(begun("pay", op="compensate")).then(fact(Compensate, attempt=2, key="run-1:pay:compensate:2"))
+    assert story.run.has_undone
+
+
+@pytest.mark.parametrize(
+    "led",
+    [
+        [undo_answers("pay", 409), decides("undone")],
+        [undo_answers("pay", 409), decides("retry"), begun("pay", op="compensate"), ABANDON],
+        [undo_answers("pay", 500), later(60_000), begun("pay", op="compensate"), undo_answers("pay", 409), ABANDON],
+        [begun("pay", op="compensate"), undo_answers("pay", 409), ABANDON],
+    ],
+    ids=["undone by hand", "begun again", "in doubt before", "cut off before"],
+)
+def test_a_refusal_settles_its_own_attempt_only(led: list[Happening]) -> None:
+    saga = saga_of(step("pay"), step("ship"))
+    story = given(saga, FAILED, begun("pay", op="compensate"), led)
+    assert story.run.has_undone
+    story.when(redrives).then_nothing()
 
 
 def test_one_that_has_undone_nothing_is_not_started_anew() -> None:

@@ -252,7 +252,7 @@ class Walk:
             self.now += self.rng.choice((0, 1, 2_000))
             assert self.tell(Granted(self.fence)), "a lock that was given is taken, or the run is over"
         elif self.run.status in REDRIVABLE:
-            self.wish(Redrive("ann", by="run-2" if self.run.undos else None))
+            self.wish(Redrive("ann", by="run-2" if self.run.has_undone else None))
         elif self.run.items or self.run.paused:
             self.attend()
             self.now += self.rng.choice((0, 1, 300))

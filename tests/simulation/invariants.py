@@ -26,7 +26,7 @@ def g1_one_end(story: Story, fact: Any) -> str | None:
     if not story.end or isinstance(fact, said.Replaced):
         return None
     if isinstance(fact, said.Redriven) and story.end in ("Failed", "Cancelled", "Abandoned"):
-        return "it is redriven, and has undone something" if story.undos else None
+        return "it is redriven, and has undone something" if story.undone else None
     return f"it is {story.end} already"
 
 

@@ -26,6 +26,8 @@ class Attempts:
     """before the next attempt"""
     refused: bool = False
     """the participant gave a definite no"""
+    refusals: int = 0
+    """how often it did so to the undo"""
     new_round: bool = False
     """a person has another attempt made after that: its key is a new one"""
     spent: int = 0
@@ -80,6 +82,13 @@ class Story:
     ended_s: float = 0.0
     """time of the agenda at which it ended"""
 
+    @property
+    def undone(self) -> bool:
+        """Whether an undo may have had an effect: only a no to every single attempt says that none had."""
+        return any(
+            undo.outcome == "success" or undo.unknown or undo.attempt > undo.refusals for undo in self.undos.values()
+        )
+
     def of(self, fact: Any) -> Attempts:
         """What a fact about a step is about."""
         undo = isinstance(fact, said.Compensate | said.StepCompensated | said.StepStuck) or (
@@ -132,6 +141,7 @@ class Story:
             case said.StepStuck():
                 step = self.of(fact)
                 step.outcome, step.refused = "stuck", bool(fact.refused)
+                step.refusals += step.refused
                 step.failures += 1
             case said.Compensating():
                 self.cause = fact.cause
@@ -188,6 +198,9 @@ class Story:
                 del self.calls[name]
             if not call.intents and call.outcome not in ("success", "skipped"):
                 self.calls.pop(name, None)
+        self.undos = {name: undo for name, undo in self.undos.items() if undo.intents}
+        for undo in self.undos.values():
+            self._grant(undo, fact.at)
 
 
 def cancelled_groups(item: Item, name: str) -> list[frozenset[str]]:

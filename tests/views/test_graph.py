@@ -96,7 +96,7 @@ def test_what_a_step_is_told_as() -> None:
     ("keys", "note"),
     [
         ({"when": "data.n > 1"}, "only if data.n > 1"),
-        ({"onExhausted": "hitl"}, "a person is asked before the undo"),
+        ({"onExhausted": "hitl"}, "asks before undoing"),
     ],
 )
 def test_what_else_is_noted_of_a_step(keys: dict[str, Any], note: str) -> None:

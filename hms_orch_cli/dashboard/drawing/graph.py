@@ -20,7 +20,7 @@ FITTING: Final = 1_500
 
 NAME: Final = 19
 DOES: Final = 24
-UNDO: Final = 14
+UNDO: Final = 15
 """Characters that fit into a line of a box: a name, what it does, an undo. What is cut stands whole in the title."""
 
 _MEETINGS: Final = ("step fork ", "step join ", "undo fork ", "undo join ")
@@ -177,7 +177,7 @@ _UNDO_WORDS: Final = {"COMPENSATING": "undoing", "COMPENSATED": "undone", "STUCK
 
 def _undo(node: Node, box: Box, word: str) -> str:
     service, _, path = (node.undo or "").partition(":")
-    shown = path or service
+    shown = path or service.partition(",")[0]
     sign, state = SIGNS.get(word, "↩"), _UNDO_WORDS.get(word, "undo")
     return (
         f'<g class="undo {tone(word) if word else ""}">{_rect(box)}'

@@ -23,6 +23,9 @@ async def _show(module: str, name: str, office: Office, request: Request) -> Res
     return await screen(office, request)
 
 
+LOST: Final[Screen] = partial(_show, "lost", "show")
+"""What answers a browser that asks for any other path."""
+
 PAGES: Final[Mapping[str, Screen]] = {
     "/": partial(_show, "runs", "show"),
     "/runs/{id}": partial(_show, "run", "show"),

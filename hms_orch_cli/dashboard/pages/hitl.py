@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -16,7 +17,7 @@ from hms_orch_cli.dashboard.frame import page
 from hms_orch_cli.dashboard.html import text
 from hms_orch_cli.dashboard.pages.decisions import ABOUT, CHOICES, question
 from hms_orch_cli.dashboard.pages.wishes import button
-from hms_orch_cli.dashboard.words import href, moment, plural, sentence, state, took
+from hms_orch_cli.dashboard.words import event_of, href, moment, plural, sentence, state, took
 from hms_orch_cli.errors import NotFound
 from hms_orch_cli.saga.moment import from_rfc3339
 from hms_orch_cli.views.graph import graph_of
@@ -132,7 +133,7 @@ def _choice(item: Mapping[str, Any], decision: str, first: bool) -> str:
         output=choice.output,
         body={"decision": decision},
     )
-    return f'<li class="card"><p>{text(choice.follows.rstrip(":"))}</p>{ask}<code>{text(decision)}</code></li>'
+    return f'<li class="card"><p>{text(re.sub(":$", ".", choice.follows))}</p>{ask}<code>{text(decision)}</code></li>'
 
 
 def _end(item: Mapping[str, Any]) -> str:
@@ -153,4 +154,5 @@ def _run(office: Office, item: Mapping[str, Any]) -> str:
         return f'<p class="lead"><a class="button" href="{href(saga=item["saga"])}">{runs}</a></p>'
     view = office.run(item["sagaId"])
     graph = graph_svg(graph_of(view.run.saga, timeline_json(view)), page=href("runs", item["sagaId"]))
-    return f'<section class="card drawing"><h2>The run {state(view.row.state)}</h2>{graph}</section>'
+    event = f'<p class="hint">started by {event_of(view.row)}</p>'
+    return f'<section class="card drawing"><h2>The run {state(view.row.state)}</h2>{event}{graph}</section>'

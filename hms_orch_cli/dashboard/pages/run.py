@@ -19,7 +19,7 @@ from hms_orch_cli.dashboard.html import text
 from hms_orch_cli.dashboard.pages.events import events_list
 from hms_orch_cli.dashboard.pages.steps import step_cards
 from hms_orch_cli.dashboard.pages.wishes import button
-from hms_orch_cli.dashboard.words import facts_list, href, moment, sentence, state, took
+from hms_orch_cli.dashboard.words import event_of, facts_list, href, moment, sentence, state, took
 from hms_orch_cli.errors import NotFound
 from hms_orch_cli.views.graph import graph_of
 from hms_orch_cli.views.runs import items_of
@@ -83,10 +83,7 @@ def _facts(view: RunView, told: Mapping[str, Any], now: int) -> str:
     revision = href("definitions", row.saga, revision=row.revision)
     facts = [
         ("Run", f'<code class="id">{text(row.saga_id)}</code>'),
-        (
-            "Event",
-            f"{text(row.event_type, 200)} <small>{text(row.event_source, 100)} · {text(row.event_id, 100)}</small>",
-        ),
+        ("Event", event_of(row)),
         ("Started", moment(row.started_at, ago=True)),
         ("Took" if row.ended_at is not None else "Under way for", took(row.started_at, row.ended_at, now)),
         ("Revision", f'<a href="{revision}"><code>{text(row.revision[:12])}</code></a>'),
