@@ -18,6 +18,7 @@ import uvloop
 from hms_orch_cli.application.publish import Published
 from hms_orch_cli.config import load
 from hms_orch_cli.dashboard.app import App
+from hms_orch_cli.dashboard.callers import Register
 from hms_orch_cli.dashboard.serve import bind
 from hms_orch_cli.ports.store import NewEvent
 from hms_orch_cli.wiring import assemble, open_store
@@ -32,7 +33,7 @@ async def serve(folder: Path, forget: bool) -> None:
     office = works.open_office()
     if forget:
         office.publish = _forgetting()  # type: ignore[method-assign]
-    await server.start(App(works.orchestrator, lambda: office))
+    await server.start(App(works.orchestrator, lambda: office, register=Register(works.tokens)))
     works.orchestrator.start()
     print(server.port, flush=True)
     await asyncio.to_thread(sys.stdin.read)

@@ -12,6 +12,7 @@ from hms_orch_cli.errors import ConfigError, HmsError, SagaFileError
 if TYPE_CHECKING:
     from hms_orch_cli.application.office import Checked, Office
     from hms_orch_cli.config import Config
+    from hms_orch_cli.config.tokens_now import TokensNow
     from hms_orch_cli.event_store.group_commit import GroupCommit
     from hms_orch_cli.event_store.holder import Holder
     from hms_orch_cli.event_store.sqlite import SqliteStore
@@ -73,11 +74,14 @@ class Works(NamedTuple):
     traces: Traces | None
     secret: bytes
     """kept in the keys' folder: for what the server hands out and takes back"""
+    tokens: TokensNow
+    """that open the server"""
 
 
 def assemble(config: Config, store: SqliteStore, observers: Sequence[Observer], public_url: str) -> Works:
     """Puts an orchestrator together over an open store, on the running event loop."""
     from hms_orch_cli.application.clock import SystemClock
+    from hms_orch_cli.config.tokens_now import TokensNow
     from hms_orch_cli.event_store.group_commit import GroupCommit
     from hms_orch_cli.orchestrator.orchestrator import Orchestrator
     from hms_orch_cli.orchestrator.requests import RequestWriter
@@ -98,6 +102,7 @@ def assemble(config: Config, store: SqliteStore, observers: Sequence[Observer], 
     if config.traces_url is not None:
         traces = _traces(config.traces_url, store)
         observers = [*observers, traces]
+    tokens = TokensNow(config)
     heard = Activity()
     observers = [*observers, heard]
     keys = KeyRing(config.keys_folder)
@@ -146,13 +151,14 @@ def assemble(config: Config, store: SqliteStore, observers: Sequence[Observer], 
                 appends_waiting=lambda: journal.waiting,
                 store_bytes=lambda: stored_bytes(config.store_path),
                 webhook_failures=lambda: 0 if webhook is None else webhook.failures,
+                tokens_stale=lambda: tokens.is_stale,
             ),
             heard=heard,
             services=config.services,
             began_at=began_at,
         )
 
-    return Works(store, journal, orchestrator, open_office, webhook, traces, secret)
+    return Works(store, journal, orchestrator, open_office, webhook, traces, secret, tokens)
 
 
 def _traces(url: str, reader: LogReader) -> Traces:

@@ -224,6 +224,7 @@ BAD = {
     ),
     "SagaDefinitionPaused": Bad({f"saga_definition_paused{{{OF_SAGA}}}": "1x1600"}, "25h", SAGA),
     "HmsOrchWebhookFails": Bad({f"saga_webhook_failures_total{{{OF_ONE}}}": "0+1x30"}, "20m", ONE),
+    "HmsOrchTokensStale": Bad({f"saga_tokens_stale{{{OF_ONE}}}": "1x30"}, "10m", ONE),
 }
 
 GOOD = {
@@ -254,6 +255,7 @@ GOOD = {
     f"process_max_fds{{{OF_JOB}}}": "1000x1600",
     f"saga_definition_paused{{{OF_SAGA}}}": "0x1600",
     f"saga_webhook_failures_total{{{OF_ONE}}}": "9x1600",
+    f"saga_tokens_stale{{{OF_ONE}}}": "0x1600",
 }
 
 

@@ -23,3 +23,5 @@ class Instruments:
     """what the store takes on the disk"""
     webhook_failures: Callable[[], int] = lambda: 0
     """posts of the webhook that nobody took"""
+    tokens_stale: Callable[[], bool] = lambda: False
+    """whether the tokens that open the server are not those of the file, which cannot be read"""

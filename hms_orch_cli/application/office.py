@@ -261,6 +261,10 @@ class Office:
         """Every lock with its holder and its line."""
         return overview.locks_json(self._reader)
 
+    def claimed_since(self, saga_id: str) -> int:
+        """When a run got its lock, or came into line for it (milliseconds since 1970)."""
+        return overview.claimed_since(self._reader, saga_id)
+
     def explain(self, saga_id: str) -> dict[str, Any]:
         """Why a run does not move. Raises NotFound."""
         return explain(self._reader, saga_id, self.clock.now_ms())

@@ -129,12 +129,15 @@ class Operations:
         await self._hands.tell(run, wish)
         return Redriven(saga_id, None) if anew is None else Redriven(anew, saga_id)
 
-    async def release(self, key: str, actor: str, note: str) -> Run:
+    async def release(self, key: str, actor: str, note: str, held_by: str | None = None) -> Run:
         """Takes a lock from the run that holds it; `key` is JSON, or, if it is none, the text that is the key. Raises
-        NotFound, NotAllowed, NoteMissing."""
+        NotFound, NoteMissing, NotAllowed: also if it is not `held_by` this run any more, so that nobody takes it from
+        the next one who looked at the one before."""
         _need(note, "release")
         canonical = _canonical(key)
         if holder := self._hands.holder(canonical):
+            if held_by not in (None, holder):
+                raise NotAllowed(f"the lock is held by run {holder} by now, not by {held_by[:100]}", _HINTS[Released])
             return await self._wish(holder, Released(actor, note[:REASON_LIMIT]))
         raise NotFound(
             f"no run holds the lock {canonical[:100]}",

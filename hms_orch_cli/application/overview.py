@@ -16,7 +16,7 @@ from hms_orch_cli.orchestrator.projection import DEFINITIONS, DISPATCHED, QUESTI
 from hms_orch_cli.ports.expressions import Expressions
 from hms_orch_cli.ports.store import Event, LogReader, RunRow
 from hms_orch_cli.saga.attention import DECISIONS
-from hms_orch_cli.saga.moment import rfc3339
+from hms_orch_cli.saga.moment import from_rfc3339, rfc3339
 from hms_orch_cli.saga.state import Run, Status
 from hms_orch_cli.views.questions import ENDS, STREAM, Questions
 
@@ -93,6 +93,14 @@ def locks_json(reader: Reader) -> list[dict[str, Any]]:
         else:
             lock["queue"].append(about)
     return list(locks.values())
+
+
+def claimed_since(reader: Reader, saga_id: str) -> int:
+    """When a run got its lock, or came into line for it (milliseconds since 1970); 0 if it has asked for none."""
+    for event in reversed(reader.read(f"run/{saga_id}")):
+        if event.type in ("saga.lock.acquired", "saga.lock.queued"):
+            return from_rfc3339(event.time)
+    return 0
 
 
 def items_json(reader: Reader) -> list[dict[str, Any]]:

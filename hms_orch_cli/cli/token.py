@@ -56,6 +56,7 @@ def add(
     """Make a token, print it once, and keep its hash in hms-orch.toml."""
     import secrets
 
+    from hms_orch_cli.config import load
     from hms_orch_cli.config.tokens import hash_of, token_from, token_name
     from hms_orch_cli.errors import UsageError
 
@@ -67,12 +68,16 @@ def add(
         raise UsageError(f"there is a token {name} already", f"hms-orch token rm {name} takes it away")
     output.result(secret)
     output.note(f"{name} is {'an' if role is Role.OPERATOR else 'a'} {role.value}. The token is not shown again.")
-    output.note("A running up knows it after its next start.")
+    now = load()
+    if len(now.named_tokens) + len(now.tokens) > 1:
+        output.note("A running up knows it at once.")
+    else:
+        output.note("It is the first: a running up asks everybody for a token now.")
 
 
 @app.command("rm", epilog=examples("hms-orch token rm night-shift"))
 def remove(name: Name) -> None:
-    """Take a token away. A running up forgets it at its next start."""
+    """Take a token away. A running up refuses it at once, its browsers and streams too."""
     from hms_orch_cli.config import load
     from hms_orch_cli.config.words import nearest
     from hms_orch_cli.errors import NotFound
@@ -82,7 +87,13 @@ def remove(name: Name) -> None:
         where = "it comes from HMS_TOKENS" if name in known else nearest(name, known) if known else "there is none"
         raise NotFound(f"there is no token {name} in the file", where)
     output.result(f"removed {name}")
-    output.note("A running up forgets it at its next start.")
+    left = load()
+    if name in left.named_tokens:
+        output.warning(f"HMS_TOKENS names {name} too, and opens what it says there", "take it out, and start up again")
+    elif left.tokens or left.named_tokens:
+        output.note("A running up refuses it at once.")
+    else:
+        output.note("That was the last: a running up refuses everybody now, until there is another.")
 
 
 @app.command("list", epilog=examples("hms-orch token list", "hms-orch token list -o json"))

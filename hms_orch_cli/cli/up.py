@@ -104,6 +104,7 @@ async def _work(config: Config, holder: Holder, server: Server, until_idle: bool
     from hms_orch_cli.cli.console import open_console
     from hms_orch_cli.cli.output import note
     from hms_orch_cli.dashboard.app import App
+    from hms_orch_cli.dashboard.callers import Register
     from hms_orch_cli.wiring import assemble, open_store
 
     loop = asyncio.get_running_loop()
@@ -123,14 +124,12 @@ async def _work(config: Config, holder: Holder, server: Server, until_idle: bool
         public_url = config.public_url or server.shown_url
         works = assemble(config, store, [console], public_url)
         orchestrator = works.orchestrator
-        tokens = config.tokens
-        local = secrets.token_urlsafe() if tokens or config.named_tokens else ""
+        local = secrets.token_urlsafe()
         app = App(
             orchestrator,
             works.open_office,
             host=config.host,
-            tokens=(*tokens, local) if local else (),
-            named_tokens=tuple(config.named_tokens.values()),
+            register=Register(works.tokens, local),
             session_secret=works.secret,
             public_url=public_url,
         )

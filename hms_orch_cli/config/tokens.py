@@ -37,6 +37,13 @@ class Token(NamedTuple):
     types: tuple[str, ...] = ()
 
 
+class Tokens(NamedTuple):
+    """What opens a server: `named` tokens, and those without a name, which open everything."""
+
+    named: tuple[Token, ...] = ()
+    nameless: tuple[str, ...] = ()
+
+
 def hash_of(secret: str) -> str:
     """A token as it is kept."""
     from hashlib import sha256

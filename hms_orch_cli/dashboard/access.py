@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urlsplit
 
 from hms_orch_cli.config.tokens import hash_of
-from hms_orch_cli.dashboard.callers import OWNER, Caller, Register, is_open, let_in
+from hms_orch_cli.dashboard.callers import Caller, Register, is_open, let_in
 from hms_orch_cli.dashboard.plain import AskedHeaders, PlainResponse
 from hms_orch_cli.dashboard.problems import problem_of
 from hms_orch_cli.dashboard.refusals import CrossSite, NotLoggedIn, WrongHost
@@ -76,28 +76,34 @@ class Access:
         if self._names is not None and (len(host) != 1 or _name(host[0]) not in self._names):
             told = ", ".join(host)[:100]
             raise WrongHost(f"the name is {told!r}", "use http://localhost, or set [server] publicUrl")
-        caller = self._caller(method, headers)
+        self._register.follow()
+        kept = self._kept(method, headers)
+        caller = self._register.caller(kept)
         if caller is None and not is_open(path):
             raise NotLoggedIn("there is no valid token in the request", "send Authorization: Bearer TOKEN (HMS_TOKEN)")
         # A link that leads here from another site is followed: it reads, and carries no Origin.
         written = method not in READING and _is_cross_site(headers)
         if written or self._is_of_another_origin(headers):
             raise CrossSite("the request comes from a web page of another origin", "send it from a program")
-        let_in(scope, caller)
+        let_in(scope, caller, lambda: self._is_still(kept, caller))
 
-    def _caller(self, method: str, headers: AskedHeaders) -> Caller | None:
-        """Who it is: by the token, or by the cookie of a browser."""
-        if self._register.is_empty:
-            return OWNER
+    def _is_still(self, kept: str | None, caller: Caller | None) -> bool:
+        self._register.follow()
+        return self._register.caller(kept) == caller
+
+    def _kept(self, method: str, headers: AskedHeaders) -> str | None:
+        """The hash of the token that it comes with, or that the cookie of a browser stands for."""
+        if not self._register.needs_token:
+            return None
         if (told := headers.get("authorization")) is not None:
             scheme, _, token = told.partition(" ")
-            return self._register.named(hash_of(token.strip())) if scheme.lower() == "bearer" else None
+            return hash_of(token.strip()) if scheme.lower() == "bearer" else None
         if (cookie := headers.get("cookie")) is None:
             return None
         kept = self._sessions.token_hash(cookie, self._register.hashes())
         if kept is not None and method not in READING and not _tells_where_from(headers):
             raise CrossSite("the request does not say which page it comes from", "programs send a token, no cookie")
-        return None if kept is None else self._register.named(kept)
+        return kept
 
     def _is_of_another_origin(self, headers: AskedHeaders) -> bool:
         """Whether a browser says that a page of another origin sent this. Another port of this machine is another."""

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from hms_orch_cli.config.tokens import Token
 from hms_orch_cli.dashboard.access import Access
 from hms_orch_cli.dashboard.callers import Register
 from hms_orch_cli.dashboard.entrance import Entrance
@@ -23,9 +22,9 @@ if TYPE_CHECKING:
 
 
 class App:
-    """The application. `host` is where it will listen, `public_url` how it is reached through a proxy. `tokens` open
-    everything; with `session_secret` logins of browsers outlive the process. `open_office` is called once, on a thread,
-    when somebody first asks for more than whether the orchestrator is ready."""
+    """The application. `host` is where it will listen, `public_url` how it is reached through a proxy. `register`
+    knows the tokens, without one nothing needs any; with `session_secret` logins of browsers outlive the process.
+    `open_office` is called on a thread, when somebody first asks for more than whether the orchestrator is ready."""
 
     def __init__(
         self,
@@ -33,12 +32,11 @@ class App:
         open_office: Callable[[], Office],
         *,
         host: str = "127.0.0.1",
-        tokens: Collection[str] = (),
-        named_tokens: Collection[Token] = (),
+        register: Register | None = None,
         session_secret: bytes | None = None,
         public_url: str | None = None,
     ) -> None:
-        register = Register(tokens, named_tokens)
+        register = register or Register()
         secure = (public_url or "").startswith("https:")
         sessions = Sessions(session_secret or secrets.token_bytes(32), orchestrator.clock.now_ms, secure=secure)
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
-from hms_orch_cli.config.tokens import Role, Token, hash_of
+from hms_orch_cli.config.tokens import Role, Tokens, hash_of
 from hms_orch_cli.dashboard.refusals import NotPermitted
 
 if TYPE_CHECKING:
@@ -82,17 +82,35 @@ OWNER: Final = Caller(None, "operator")
 """Anybody on this machine where no token is set, and whoever has a token without a name."""
 
 
+NO_TOKENS: Final = Tokens()
+
+
 class Register:
-    """The tokens that open a server: those without a name, which open everything, and the named ones."""
+    """Who a server knows, by the tokens that hold when `follow` is called. `local` is a token of whoever owns the
+    store: it opens everything, and does not by itself close the door to others.
 
-    def __init__(self, tokens: Iterable[str] = (), named: Iterable[Token] = ()) -> None:
-        self._callers = {token.hash: Caller(token.name, token.role, token.sagas, token.types) for token in named}
-        self._callers.update((hash_of(token), OWNER) for token in tokens)
+    A server that has needed a token needs one until its end: who takes the last one away opens nothing by it."""
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing needs a token."""
-        return not self._callers
+    def __init__(self, tokens: Callable[[], Tokens] = lambda: NO_TOKENS, local: str = "") -> None:
+        self._tokens = tokens
+        self._local = {hash_of(local): OWNER} if local else {}
+        self._taken = NO_TOKENS
+        self._callers: Mapping[str, Caller] = self._local
+        self.needs_token = False
+        self.follow()
+
+    def follow(self) -> None:
+        """Takes over what has changed."""
+        if (tokens := self._tokens()) is self._taken:
+            return
+        named = {each.hash: Caller(each.name, each.role, each.sagas, each.types) for each in tokens.named}
+        self._callers = named | {hash_of(each): OWNER for each in tokens.nameless} | self._local
+        self.needs_token = self.needs_token or any(tokens)
+        self._taken = tokens
+
+    def caller(self, kept: str | None) -> Caller | None:
+        """Who sends a request with the token of this hash, or with none; None for nobody who is known."""
+        return self.named(kept or "") if self.needs_token else OWNER
 
     def named(self, kept: str) -> Caller | None:
         """Who has the token of this hash. Finding it by the hash takes a time that tells nothing of the token."""
@@ -109,9 +127,17 @@ def caller_of(request: Request) -> Caller:
     return caller
 
 
-def let_in(scope: Scope, caller: Caller | None) -> None:
-    """Notes who sends a request; None for what is open to all."""
+def let_in(scope: Scope, caller: Caller | None, still: Callable[[], bool]) -> None:
+    """Notes who sends a request, None for what is open to all; `still` says whether they would be let in as the same
+    now."""
     scope["caller"] = caller
+    scope["still"] = still
+
+
+def is_still_in(scope: Scope) -> bool:
+    """Whether who was let in with this request would be let in as the same now: for an answer that takes long."""
+    still: Callable[[], bool] = scope["still"]
+    return still()
 
 
 def _fits(name: str, patterns: Iterable[str]) -> bool:

@@ -20,6 +20,7 @@ BRAND: Final = (
 PLACES: Final = (
     ("/", "Runs"),
     ("/hitl", "Decisions"),
+    ("/locks", "Locks"),
     ("/definitions", "Definitions"),
     ("/charts", "Charts"),
     ("/services", "Services"),

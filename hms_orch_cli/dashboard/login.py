@@ -31,7 +31,7 @@ class Login:
     async def show(self, _office: Office, request: Request) -> Response:
         """The form; where nothing needs a token, the page itself."""
         after = local_path(request.query_params.get("next", ""))
-        return RedirectResponse(after, 303) if self._register.is_empty else HTMLResponse(_page(after, ""))
+        return HTMLResponse(_page(after, "")) if self._register.needs_token else RedirectResponse(after, 303)
 
     async def take(self, _office: Office, request: Request) -> Response:
         """Sets the cookie for a token that is known, and leads to where the browser was."""

@@ -173,6 +173,11 @@ def _of_this_process(instruments: Instruments) -> Iterator[Metric]:
     yield CounterMetricFamily(
         "saga_webhook_failures", "Posts of the webhook that nobody took.", instruments.webhook_failures()
     )
+    yield GaugeMetricFamily(
+        "saga_tokens_stale",
+        "1 while the tokens of before hold, as the file cannot be read.",
+        float(instruments.tokens_stale()),
+    )
     yield InfoMetricFamily("saga_build", "The version that runs.", {"version": __version__})
 
 

@@ -9,6 +9,7 @@ from hms_orch_cli import __version__
 from hms_orch_cli.dashboard.openapi_schemas import (
     COUNT,
     DECISION,
+    HELD_BY,
     OBJECT,
     PAUSED,
     POSITION,
@@ -178,7 +179,12 @@ def _questions() -> dict[str, Any]:
         },
         "/v1/locks": {"get": _operation("Locks, their holders and lines", {200: record(locks=locks)})},
         "/v1/locks/release": _wish(
-            "Take a lock from the run that holds it", ref("Run"), path=None, needs=["key", "note"], key={}
+            "Take a lock from the run that holds it",
+            ref("Run"),
+            path=None,
+            needs=["key", "note"],
+            key={},
+            sagaId=HELD_BY,
         ),
     }
 

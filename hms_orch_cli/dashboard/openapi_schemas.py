@@ -50,6 +50,7 @@ PAUSED = {
     "required": ["id", "paused"],
 }
 DECISION = {"type": "string", "maxLength": MOST["decision"]}
+HELD_BY = {**TEXT, "description": "the run that it is taken from: if another holds it by now, nothing is done"}
 SAGA = {
     "type": "object",
     "description": "a saga file: `hms-orch schema` prints the whole JSON Schema, and 422 names what is wrong with it",

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from hms_orch_cli.application.office import Office
+from hms_orch_cli.application.operations import MISSING
 from hms_orch_cli.application.overview import state_json
 from hms_orch_cli.dashboard.callers import caller_of
 from hms_orch_cli.dashboard.reading import Json
@@ -41,12 +42,14 @@ async def list_locks(office: Office, _request: Request) -> Response:
 
 
 async def release(office: Office, request: Request) -> Response:
-    """Takes a lock from the run that holds it, which goes on without; needs a note."""
-    wish = await wish_of(request, key=object)
+    """Takes a lock from the run that holds it, with `sagaId` from that run only, which goes on without; needs a
+    note."""
+    wish = await wish_of(request, key=object, sagaId=str)
     key = needed(wish, "key", "GET /v1/locks lists the keys")
     if (caller := caller_of(request)).sagas:
         for lock in office.locks():
             if lock["key"] == key and lock["holder"] is not None:
                 caller.need_saga(lock["holder"]["saga"])
     key = orjson.dumps(key).decode()
-    return Json(state_json(await office.operations.release(key, wish.actor, wish.note)))
+    held_by = None if (told := wish.members["sagaId"]) is MISSING else told
+    return Json(state_json(await office.operations.release(key, wish.actor, wish.note, held_by)))

@@ -83,7 +83,7 @@ def _routes(office: Office, streams: Streams, register: Register, login: Login) 
         return await outgoing_events.read(office, streams, request)
 
     async def describe(_office: Office, _request: Request) -> Response:
-        return operations.openapi(needs_token=not register.is_empty)
+        return operations.openapi(needs_token=register.needs_token)
 
     async def live(office: Office, request: Request) -> Response:
         return await live_stream(office, streams, request)

@@ -12,6 +12,7 @@ from typing import Final
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from hms_orch_cli.dashboard.callers import is_still_in
 from hms_orch_cli.errors import HmsError, Overloaded
 
 OPEN: Final = 1_000
@@ -94,7 +95,7 @@ class _Stream(Response):
         gone = asyncio.ensure_future(_gone(receive))
         self._streams.open += 1
         try:
-            await self._feed(gone, send)
+            await self._feed(scope, gone, send)
         except HmsError:
             pass  # the log cannot be read any more: the client comes back, and hears why
         finally:
@@ -102,10 +103,10 @@ class _Stream(Response):
             gone.cancel()
         await send({"type": "http.response.body", "body": b""})
 
-    async def _feed(self, gone: asyncio.Future[None], send: Send) -> None:
+    async def _feed(self, scope: Scope, gone: asyncio.Future[None], send: Send) -> None:
         await send({"type": "http.response.body", "body": b"retry: 1000\n\n", "more_body": True})
         quiet = False
-        while True:
+        while is_still_in(scope):  # else the client comes back, and hears what it may do now
             seen = self._streams.head()
             news, more = self._source()
             if quiet and not news:

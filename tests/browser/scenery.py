@@ -143,6 +143,12 @@ async def play(house: House, cast: Cast) -> None:
     await happen("policy.changed", policy, {"/snapshot": [(503, "the archive is being moved"), "slow"]})
     await happen("policy.changed", policy, {"/broadcast": ["slow"]})
     await happen("backpayment.requested", {"personId": "p-22", "amount": 980})
+    claim = {"office": "north", "validFrom": "2026-12-01"}
+    await happen("claim.corrected", {**claim, "personId": "p-17", "amount": 661})
+    await happen("claim.granted", {**claim, "personId": "p-22", "amount": 310}, {"/decisions": ["slow"]})
+    (paused,) = [lock["holder"] for lock in house.office.locks() if lock["key"] == "p-22"]
+    told = {"actor": "maria", "note": "the amount is wrong"}
+    await house.client.post(f"/v1/sagas/{paused['sagaId']}/pause", json=told)
     text = (SAGAS / "benefit-increase.yaml").read_text(encoding="utf-8")
     await house.deploy(text.replace("attempts: 3", "attempts: 5").replace("/snapshot", "/snapshots"))
     await house.client.post("/v1/definitions/dol.pension.notices.v1/pause", json={"actor": "maria", "note": "no paper"})

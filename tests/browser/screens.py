@@ -51,6 +51,8 @@ SCREENS: Mapping[str, Find] = {
     "decision-undo": of_item("undo"),
     "decision-hold": of_item("hold"),
     "decision-approval": of_item("approval"),
+    "locks": at("/locks"),
+    "locks-none": at("/locks?text=nothing+of+the+kind"),
     "definitions": at("/definitions"),
     "definition": at("/definitions/dol.household.moved.v1"),
     "definition-changed": at("/definitions/dol.benefit.increase.v1"),

@@ -44,6 +44,9 @@ SHOTS: Final = {
     "decision": Shot(of_item("hold")),
     "decision-confirmed": Shot(of_item("hold"), press="Undo the run"),
     "decision-phone-dark": Shot(of_item("approval"), size="phone", dark=True),
+    "locks": Shot(at("/locks")),
+    "lock-release": Shot(at("/locks"), press="Release"),
+    "locks-phone-dark": Shot(at("/locks"), size="phone", dark=True),
     "definitions": Shot(at("/definitions")),
     "definition": Shot(at("/definitions/dol.household.moved.v1"), whole=True),
     "charts": Shot(at("/charts"), whole=True),
@@ -69,8 +72,8 @@ async def take(folder: Path, told: Callable[[str], Any]) -> None:
                 if shot.scroll:
                     await page.locator(shot.scroll).evaluate("place => place.scrollIntoView()")
                 if shot.press:
-                    await page.get_by_role("button", name=shot.press).click()
-                    await page.locator("dialog .plan > li").first.wait_for()
+                    await page.get_by_role("button", name=shot.press).first.click()
+                    await page.locator("dialog .plan > li, dialog .warns").first.wait_for()
                 await page.screenshot(path=folder / f"{name}.png", full_page=shot.whole)
                 told(name)
 

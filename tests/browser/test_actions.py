@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hms_orch_cli.saga.event_types import DEPLOYED
-from tests.browser.looking import Stage, opened
+from tests.browser.looking import Stage, opened, violations
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -160,6 +160,51 @@ async def test_a_stuck_undo_is_decided(bare: Stage, browser: Any, button: str, s
         await page.get_by_role("button", name=button).click()
         await confirm(page, button, "asked the depot")
         await page.locator(f"h2 .state.s-{state}").wait_for()
+
+
+async def claim(stage: Stage, name: str, person: str = "p-17", state: str = "RUNNING") -> str:
+    """A run that asks for the lock of a person, and holds it until the world ends."""
+    data = {"personId": person, "office": "north", "amount": 640, "validFrom": "2026-12-01"}
+    await publish(stage, "claim.granted", data, {"/decisions": ["slow"]}, name=name)
+    return await stage.run("dol.claim.decided.v1", state)
+
+
+async def test_a_lock_is_taken_away_and_the_next_in_line_has_it(bare: Stage, browser: Any, album: Any) -> None:
+    first = await claim(bare, "one")
+    second = await claim(bare, "two", state="WAITING")
+    async with opened(browser, bare.url) as page:
+        await page.goto("/locks")
+        await page.get_by_role("button", name='Release "p-17"').click()
+        dialog = page.locator("dialog[open]")
+        told = await dialog.inner_text()
+        assert f"Run {first} of dol.claim.decided.v1 goes on without it. Run {second}" in told
+        assert "only services that refuse a fence of the past keep them apart; this run's is 1" in told
+        assert await violations(page) == []
+        await page.screenshot(path=album / "release.png")
+        await dialog.get_by_role("button", name="Release the lock").click()
+        assert await dialog.locator("textarea:invalid").count() == 1
+        await confirm(page, "Release the lock", "its machine is gone")
+        await page.locator(f'.line .run:first-child .name[href="/runs/{second}"]').wait_for()
+        assert await page.locator(".line .run").count() == 1
+        assert "fence 2" in await page.locator(".line .place").inner_text()
+    (released,) = await facts_of(bare, first, "saga.lock.released")
+    assert (released["actor"], released["note"]) == ("ann", "its machine is gone")
+
+
+async def test_a_lock_that_somebody_else_holds_by_now_stays_with_them(bare: Stage, browser: Any) -> None:
+    first = await claim(bare, "one")
+    second = await claim(bare, "two", state="WAITING")
+    async with opened(browser, bare.url) as page:
+        await page.goto("/locks")
+        await page.get_by_role("button", name="Release").click()
+        told = {"actor": "bea", "note": "over", "key": "p-17"}
+        assert (await bare.house.client.post("/v1/locks/release", json=told)).status_code == 200
+        await page.locator("dialog").get_by_label("Why?").fill("its machine is gone")
+        await page.locator("dialog").get_by_role("button", name="Release the lock").click()
+        await page.get_by_text(f"held by run {second} by now, not by {first}").wait_for()
+        await page.locator("dialog").get_by_role("button", name="Back").click()
+        await page.locator(f'.line .run:first-child .name[href="/runs/{second}"]').wait_for()
+    assert await facts_of(bare, second, "saga.lock.released") == []
 
 
 async def test_what_a_step_would_have_answered_is_given_as_json(bare: Stage, browser: Any) -> None:

@@ -30,6 +30,7 @@ async def test_two_letters_lead_to_every_place(day: Stage, browser: Any) -> None
         await page.goto("/")
         for letter, title in (
             ("h", "Decisions"),
+            ("l", "Locks"),
             ("d", "Definitions"),
             ("c", "Charts"),
             ("s", "Services"),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.browser.looking import Stage, opened
-from tests.browser.test_actions import held, publish
+from tests.browser.test_actions import claim, held, publish
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -25,6 +25,19 @@ async def test_runs_appear_and_move_by_themselves(bare: Stage, browser: Any) -> 
         await page.locator(".run.s-waiting").wait_for()
         await page.locator("#bar .count").get_by_text("1").wait_for()
         assert await page.title() == "Runs · hms-orch"
+
+
+async def test_locks_and_their_lines_appear_by_themselves(bare: Stage, browser: Any) -> None:
+    async with opened(browser, bare.url) as page:
+        await page.goto("/locks")
+        await page.get_by_text("No run holds a lock").wait_for()
+        first = await claim(bare, "one")
+        await page.locator(f'.line .name[href="/runs/{first}"]').wait_for()
+        await page.evaluate("document.querySelector('.lock').mine = true")
+        for name in ("two", "three"):
+            await claim(bare, name, state="WAITING")
+        await page.get_by_text("2. in line").wait_for()
+        assert await page.evaluate("document.querySelector('.lock').mine")
 
 
 async def test_the_newest_run_comes_first_and_the_others_stay_the_same_elements(bare: Stage, browser: Any) -> None:

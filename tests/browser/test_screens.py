@@ -28,7 +28,7 @@ async def test_a_screen(day: Stage, browser: Any, album: Path, name: str, dark: 
         await page.screenshot(path=album / f"{name}-{size}-{shade}.png", full_page=True)
 
 
-@pytest.mark.parametrize("name", ["runs", "decisions", "definitions", "charts", "services"])
+@pytest.mark.parametrize("name", ["runs", "decisions", "locks", "definitions", "charts", "services"])
 async def test_the_empty_screen_teaches(bare: Stage, browser: Any, album: Path, name: str) -> None:
     for saga in bare.house.office.saga_ids():
         await bare.house.office.undeploy(saga)

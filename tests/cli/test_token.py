@@ -52,6 +52,17 @@ def test_one_that_is_taken_away_leaves_the_rest_of_the_file(orch: Run) -> None:
     assert FILE.read_text() == before
 
 
+def test_it_says_what_becomes_of_a_running_up(orch: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "It is the first" in orch("token", "add", "ann", "--role", "viewer").err
+    assert "A running up knows it at once." in orch("token", "add", "eve", "--role", "viewer").err
+    assert "A running up refuses it at once." in orch("token", "rm", "ann").err
+    assert "refuses everybody now" in orch("token", "rm", "eve").err
+    orch("token", "add", "ann", "--role", "viewer")
+    monkeypatch.setenv("HMS_TOKENS", json.dumps({"ann": {"role": "viewer", "hash": HASH}}))
+    done = orch("token", "rm", "ann")
+    assert (done.code, "HMS_TOKENS names ann too" in done.err) == (0, True)
+
+
 def test_a_name_is_given_once(orch: Run) -> None:
     orch("token", "add", "ann", "--role", "viewer")
     text = FILE.read_text()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
@@ -14,8 +14,9 @@ from starlette.routing import Route
 from hms_orch_cli.application.clock import SystemClock
 from hms_orch_cli.application.instruments import Instruments
 from hms_orch_cli.application.office import Checked, Office
-from hms_orch_cli.config.tokens import Token
+from hms_orch_cli.config.tokens import Token, Tokens
 from hms_orch_cli.dashboard.app import App
+from hms_orch_cli.dashboard.callers import Register
 from hms_orch_cli.dashboard.entrance import METHODS
 from hms_orch_cli.dashboard.routes import Routes
 from hms_orch_cli.errors import SagaFileError
@@ -35,6 +36,9 @@ from hms_orch_cli.views.activity import Activity
 EVENT_BYTES = 4_096
 SERVICES = {"pay-svc": Service("http://127.0.0.1:9001")}
 SECRET = b"a secret of the tests, 32 bytes."
+
+ADMITTED: dict[str, Any] = {"type": "http", "still": lambda: True}
+"""What an application is told of a request that was let in, for a test that is its server."""
 
 SAGA = """
 id: {id}
@@ -135,6 +139,8 @@ async def open_house(
     public_url: str | None = None,
     *,
     named: Sequence[Token] = (),
+    tokens_now: Callable[[], Tokens] | None = None,
+    local: str = "",
     backlog: int = 100_000,
     waiting: int = 32_768,
     store: Any = None,
@@ -144,7 +150,8 @@ async def open_house(
     headers: Mapping[str, str] | None = None,
     started: bool = True,
 ) -> AsyncIterator[House]:
-    """A running one; its journal takes so many appends at a time. Over a new store in memory, unless one is given."""
+    """A running one; its journal takes so many appends at a time. Over a new store in memory, unless one is given.
+    `tokens_now` takes the place of tokens that stay as they are."""
     store = MemoryStore() if store is None else store
     journal = GroupCommit(store, waiting_limit=waiting)
     participants = FakeParticipants() if participants is None else participants
@@ -180,15 +187,9 @@ async def open_house(
         heard=heard,
         services=services,
     )
-    app = App(
-        orchestrator,
-        lambda: office,
-        host=host,
-        tokens=tokens,
-        named_tokens=named,
-        session_secret=SECRET,
-        public_url=public_url,
-    )
+    known = Tokens(tuple(named), tuple(tokens))
+    register = Register(tokens_now or (lambda: known), local)
+    app = App(orchestrator, lambda: office, host=host, register=register, session_secret=SECRET, public_url=public_url)
     if started:
         orchestrator.start()
     transport = httpx.ASGITransport(app)

@@ -47,6 +47,6 @@ def is_harmless(page: str) -> Elements:
         assert not [each for each in attributes if each.startswith("on") or each in ("style", "srcdoc", "formaction")]
         assert (attributes.get("href") or "/").startswith(("/", "#"))
         assert not (attributes.get("href") or "/").startswith("//")
-        assert (attributes.get("action") or "/") in ("/", "/charts", "/logout")
+        assert (attributes.get("action") or "/") in ("/", "/locks", "/charts", "/logout")
     assert not UNSEEN.search(page)
     return elements

@@ -118,12 +118,14 @@ async def test_the_office_is_opened_by_the_first_who_asks_for_more() -> None:
 WITHOUT_A_FRAMEWORK = """
 import asyncio, sys
 from types import SimpleNamespace
-from hms_orch_cli.config.tokens import Token
+from hms_orch_cli.config.tokens import Tokens
 from hms_orch_cli.dashboard.app import App
+from hms_orch_cli.dashboard.callers import Register
 
 said = ["starting", ""]
 orchestrator = SimpleNamespace(objection=lambda: said.pop(0), clock=SimpleNamespace(now_ms=lambda: 0))
-app = App(orchestrator, None, tokens=["full"])
+tokens = Tokens(nameless=("full",))
+app = App(orchestrator, None, register=Register(lambda: tokens))
 statuses = []
 
 async def send(message):

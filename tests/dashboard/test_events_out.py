@@ -15,7 +15,7 @@ from hms_orch_cli.dashboard import outgoing_events
 from hms_orch_cli.dashboard.serve import Server, bind
 from hms_orch_cli.dashboard.streams import Streams
 from hms_orch_cli.errors import Overloaded, StoreError
-from tests.dashboard.house import House, event
+from tests.dashboard.house import ADMITTED, House, event
 
 STREAM = {"accept": "text/event-stream"}
 
@@ -177,7 +177,7 @@ async def run_stream(streams: Streams, source: Any, receive: Any) -> list[dict[s
         sent.append(message)
 
     async with asyncio.timeout(10):
-        await streams.answer(source, 60)({"type": "http"}, receive, send)
+        await streams.answer(source, 60)(ADMITTED, receive, send)
     return sent
 
 

@@ -14,7 +14,7 @@ import pytest
 from hms_orch_cli.dashboard import streams as streams_module
 from hms_orch_cli.dashboard.serve import Server, bind
 from hms_orch_cli.dashboard.streams import Streams
-from tests.dashboard.house import House, event
+from tests.dashboard.house import ADMITTED, House, event
 
 MANY = 1_000
 
@@ -141,7 +141,7 @@ async def test_for_a_client_that_does_not_read_nothing_more_is_fetched() -> None
             await reading.wait()
 
     answer = Streams(lambda: 1).answer(source)
-    stream = asyncio.ensure_future(answer({"type": "http"}, asyncio.Event().wait, send))  # type: ignore[arg-type]
+    stream = asyncio.ensure_future(answer(ADMITTED, asyncio.Event().wait, send))  # type: ignore[arg-type]
     for _ in range(50):
         await asyncio.sleep(0)
     assert looked == 1
@@ -164,7 +164,7 @@ async def test_what_comes_while_a_stream_sends_is_not_waited_for(monkeypatch: py
             sent.set()
 
     answer = Streams(lambda: head).answer(source)
-    stream = asyncio.ensure_future(answer({"type": "http"}, asyncio.Event().wait, send))  # type: ignore[arg-type]
+    stream = asyncio.ensure_future(answer(ADMITTED, asyncio.Event().wait, send))  # type: ignore[arg-type]
     async with asyncio.timeout(10):
         await sent.wait()
     stream.cancel()
@@ -179,7 +179,7 @@ async def test_silence_is_broken_so_that_a_dead_connection_is_noticed(monkeypatc
             beaten.set()
 
     answer = Streams(lambda: 1).answer(lambda: (b"", False))
-    stream = asyncio.ensure_future(answer({"type": "http"}, asyncio.Event().wait, send))  # type: ignore[arg-type]
+    stream = asyncio.ensure_future(answer(ADMITTED, asyncio.Event().wait, send))  # type: ignore[arg-type]
     async with asyncio.timeout(10):
         await beaten.wait()
     stream.cancel()

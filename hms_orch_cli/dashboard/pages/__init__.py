@@ -31,6 +31,7 @@ PAGES: Final[Mapping[str, Screen]] = {
     "/runs/{id}": partial(_show, "run", "show"),
     "/hitl": partial(_show, "hitl", "queue"),
     "/hitl/{id}": partial(_show, "hitl", "item"),
+    "/locks": partial(_show, "locks", "show"),
     "/definitions": partial(_show, "definitions", "show"),
     "/definitions/{id}": partial(_show, "definitions", "one"),
     "/charts": partial(_show, "charts", "show"),

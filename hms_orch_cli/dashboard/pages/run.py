@@ -17,6 +17,7 @@ from hms_orch_cli.dashboard.drawing.graph import graph_svg
 from hms_orch_cli.dashboard.frame import page
 from hms_orch_cli.dashboard.html import text
 from hms_orch_cli.dashboard.pages.events import events_list
+from hms_orch_cli.dashboard.pages.locks import SEARCH
 from hms_orch_cli.dashboard.pages.steps import step_cards
 from hms_orch_cli.dashboard.pages.wishes import button
 from hms_orch_cli.dashboard.words import event_of, facts_list, href, moment, sentence, state, took
@@ -89,8 +90,9 @@ def _facts(view: RunView, told: Mapping[str, Any], now: int) -> str:
         ("Revision", f'<a href="{revision}"><code>{text(row.revision[:12])}</code></a>'),
     ]
     if row.lock_key is not None:
+        line = href("locks", text=row.lock_key[:SEARCH])
         holds = f"held, fence {row.fence}" if row.fence else "waits in line"
-        facts.append(("Lock", f"<code>{text(row.lock_key, 120)}</code> <small>{holds}</small>"))
+        facts.append(("Lock", f'<a href="{line}"><code>{text(row.lock_key, 120)}</code></a> <small>{holds}</small>'))
     for name, word in (("redriveOf", "In place of"), ("replacedBy", "Replaced by")):
         if told[name]:
             facts.append((word, f'<a href="{href("runs", told[name])}"><code>{text(told[name])}</code></a>'))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import orjson
+import json
+from typing import Any, Final
 
 from hms_orch_cli.dashboard.html import text
+
+BODY: Final = 8_000
+"""Characters of a body, as JSON in ASCII: of a lock it holds the whole key."""
 
 
 def button(
@@ -15,6 +17,8 @@ def button(
     post: str,
     title: str,
     says: str,
+    warns: str = "",
+    of: str = "",
     sure: str = "",
     plan: str = "",
     grave: bool = False,
@@ -24,20 +28,25 @@ def button(
     follow: str = "",
     body: dict[str, Any] | None = None,
 ) -> str:
-    """A button that asks `title`, tells `says` and, from the address `plan`, the calls of an undo; then, at a click on
-    `sure` (or the same word again), it posts `body` with the actor and the note. `output`: what the step would have
-    answered may be given. `follow` is the member of the answer that names the run to go on to."""
+    """A button that asks `title`, tells `says`, sets `warns` apart and, from the address `plan`, shows the calls of an
+    undo; then, at a click on `sure` (or the same word again), it posts `body` with the actor and the note. `of` is
+    heard after the word, where that stands on several buttons. `output`: what the step would have answered may be
+    given. `follow` is the member of the answer that names the run to go on to."""
     told = {
         "post": post,
         "title": title,
         "says": says,
+        "warns": warns,
         "sure": sure,
         "plan": plan,
         "note": "needed" if needs_note else "",
         "output": "yes" if output else "",
         "follow": follow,
-        "body": orjson.dumps(body).decode() if body else "",
     }
     attributes = "".join(f' data-{name}="{text(value, 2_000)}"' for name, value in told.items() if value)
+    if body:
+        # In ASCII nothing is written out that would not be the same in JSON.
+        attributes += f' data-body="{text(json.dumps(body, separators=(",", ":")), BODY)}"'
+    about = f'<span class="unseen"> {text(of)}</span>' if of else ""
     kind = "button" + (" grave" if grave else "") + (" main" if main else "")
-    return f'<button type="button" class="{kind}" data-ask{attributes}>{text(word)}</button>'
+    return f'<button type="button" class="{kind}" data-ask{attributes}>{text(word)}{about}</button>'

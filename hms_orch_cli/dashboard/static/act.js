@@ -53,6 +53,7 @@ function ask(button) {
   const dialog = make("dialog", "", { class: "ask", "aria-labelledby": `ask-title-${counter}` });
   const form = make("form", "", { method: "dialog" });
   form.append(make("h2", told.title, { id: `ask-title-${counter}` }), make("p", told.says));
+  if (told.warns) form.append(make("p", told.warns, { class: "warns" }));
   if (told.plan) {
     const place = make("div", "", { class: "plans", "aria-live": "polite" });
     form.append(place);

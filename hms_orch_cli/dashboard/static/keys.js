@@ -1,11 +1,12 @@
 // The keyboard: places by two letters, the list by j and k, and a dialog that says so.
-const PLACES = { r: "/", h: "/hitl", d: "/definitions", c: "/charts", s: "/services" };
+const PLACES = { r: "/", h: "/hitl", l: "/locks", d: "/definitions", c: "/charts", s: "/services" };
 const KEYS = [
   ["/", "search"],
   ["j  k", "next and previous in the list"],
   ["Enter", "open it"],
   ["g r", "runs"],
   ["g h", "decisions (HITL)"],
+  ["g l", "locks"],
   ["g d", "definitions"],
   ["g c", "charts"],
   ["g s", "services"],

@@ -69,11 +69,13 @@ async function refresh() {
   const began = performance.now();
   try {
     const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+    if (answer.redirected && !inUse()) location.assign(answer.url); // who has no right here any more is led to the login
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     if (page.getElementById("live") && !inUse()) {
       document.title = page.title;
       take(document.getElementById("bar"), page.getElementById("bar"));
       take(main(), page.getElementById("live"));
+      if (stream.readyState === EventSource.CLOSED) dark("no answer"); // this is fresh, and nothing will be
       document.dispatchEvent(new Event("fresh"));
     }
   } catch {
@@ -98,7 +100,10 @@ function dark(words) {
 
 const stream = new EventSource(`/live?after=${main().dataset.seq}`);
 stream.onmessage = () => (document.hidden ? (asked = true) : refresh());
-stream.onerror = () => dark("no answer");
+stream.onerror = () => {
+  dark("no answer");
+  if (stream.readyState === EventSource.CLOSED) refresh(); // it was refused, and this page may be as well
+};
 stream.onopen = refresh;
 document.addEventListener("stale", () => {
   asked = true; // what this person did is shown at once
