@@ -45,6 +45,7 @@ class Workspace:
         self.saga = folder / "sagas" / "bench.yaml"
         self.store = folder / ".hms" / "events.db"
         self.env = {name: value for name, value in os.environ.items() if not name.startswith("HMS_")}
+        self.env.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed program has its bytecode
         self.env |= {"NO_COLOR": "1", "HMS_LIMITS_CALLS": str(INFLIGHT), "HMS_LIMITS_CALLS_PER_SERVICE": str(INFLIGHT)}
         services = "".join(f'{step.service} = "{url}"\n' for step in STEPS)
         (folder / "hms-orch.toml").write_text(f"[server]\nport = {self.port}\n[services]\n{services}")

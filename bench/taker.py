@@ -17,7 +17,7 @@ import uvloop
 
 from hms_orch_cli.application.publish import Published
 from hms_orch_cli.config import load
-from hms_orch_cli.dashboard.app import create_app
+from hms_orch_cli.dashboard.app import App
 from hms_orch_cli.dashboard.callers import Register
 from hms_orch_cli.dashboard.serve import bind
 from hms_orch_cli.ports.store import NewEvent
@@ -30,11 +30,11 @@ async def serve(folder: Path, forget: bool) -> None:
     store = open_store(config)
     server = bind(config.host, 0)
     works = assemble(config, store, [], server.shown_url)
+    office = works.open_office()
     if forget:
-        works.office.publish = _forgetting()  # type: ignore[method-assign]
-    await server.start(create_app(works.office, register=Register(works.tokens)))
+        office.publish = _forgetting()  # type: ignore[method-assign]
+    await server.start(App(works.orchestrator, lambda: office, register=Register(works.tokens)))
     works.orchestrator.start()
-    works.office.ready = True
     print(server.port, flush=True)
     await asyncio.to_thread(sys.stdin.read)
     await works.orchestrator.stop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -67,7 +68,8 @@ class Works(NamedTuple):
     store: SqliteStore
     journal: GroupCommit
     orchestrator: Orchestrator
-    office: Office
+    open_office: Callable[[], Office]
+    """makes what API and page ask"""
     webhook: Webhook | None
     traces: Traces | None
     secret: bytes
@@ -79,10 +81,7 @@ class Works(NamedTuple):
 def assemble(config: Config, store: SqliteStore, observers: Sequence[Observer], public_url: str) -> Works:
     """Puts an orchestrator together over an open store, on the running event loop."""
     from hms_orch_cli.application.clock import SystemClock
-    from hms_orch_cli.application.instruments import Instruments
-    from hms_orch_cli.application.office import Office
     from hms_orch_cli.config.tokens_now import TokensNow
-    from hms_orch_cli.event_store.files import stored_bytes
     from hms_orch_cli.event_store.group_commit import GroupCommit
     from hms_orch_cli.orchestrator.orchestrator import Orchestrator
     from hms_orch_cli.orchestrator.requests import RequestWriter
@@ -109,7 +108,7 @@ def assemble(config: Config, store: SqliteStore, observers: Sequence[Observer], 
     keys = KeyRing(config.keys_folder)
     signer = Es256Signer(keys, config.issuer)
     secret = keys.callback_secret()
-    cel = expressions()
+    cel = cache(expressions)  # loaded with the first definition
     clock = SystemClock()
     journal = GroupCommit(store)
     participants = Meter(HttpParticipants(AddressBook(config.services), signer, PlainHttp()))
@@ -127,30 +126,39 @@ def assemble(config: Config, store: SqliteStore, observers: Sequence[Observer], 
     )
     journal.inline = lambda: orchestrator.runner.in_flight <= 1
     journal.on_failure = orchestrator.fail
-    office = Office(
-        orchestrator,
-        journal,
-        store,
-        clock,
-        jwks=signer.jwks,
-        read_callback=lambda token: read_callback(secret, token),
-        check=lambda text: check_definition(text, config, cel),
-        event_bytes=config.event_bytes,
-        backlog=config.backlog,
-        instruments=Instruments(
-            commits=journal.seconds,
-            calls=participants.seconds,
-            appends_waiting=lambda: journal.waiting,
-            store_bytes=lambda: stored_bytes(config.store_path),
-            webhook_failures=lambda: 0 if webhook is None else webhook.failures,
-            tokens_stale=lambda: tokens.is_stale,
-        ),
-        heard=heard,
-        services=config.services,
-    )
     if webhook is not None:
         orchestrator.on_question = webhook.wake
-    return Works(store, journal, orchestrator, office, webhook, traces, secret, tokens)
+    began_at = clock.now_ms()
+
+    def open_office() -> Office:
+        from hms_orch_cli.application.instruments import Instruments
+        from hms_orch_cli.application.office import Office
+        from hms_orch_cli.event_store.files import stored_bytes
+
+        return Office(
+            orchestrator,
+            journal,
+            store,
+            clock,
+            jwks=signer.jwks,
+            read_callback=lambda token: read_callback(secret, token),
+            check=lambda text: check_definition(text, config, cel()),
+            event_bytes=config.event_bytes,
+            backlog=config.backlog,
+            instruments=Instruments(
+                commits=journal.seconds,
+                calls=participants.seconds,
+                appends_waiting=lambda: journal.waiting,
+                store_bytes=lambda: stored_bytes(config.store_path),
+                webhook_failures=lambda: 0 if webhook is None else webhook.failures,
+                tokens_stale=lambda: tokens.is_stale,
+            ),
+            heard=heard,
+            services=config.services,
+            began_at=began_at,
+        )
+
+    return Works(store, journal, orchestrator, open_office, webhook, traces, secret, tokens)
 
 
 def _traces(url: str, reader: LogReader) -> Traces:

@@ -19,7 +19,7 @@ from hms_orch_cli.application.overview import RunView
 from hms_orch_cli.application.plan import plan_undo
 from hms_orch_cli.application.publish import Published, publish_live
 from hms_orch_cli.application.run_list import Reader
-from hms_orch_cli.errors import HmsError, NotAllowed, NotFound, Overloaded
+from hms_orch_cli.errors import NotAllowed, NotFound, Overloaded
 from hms_orch_cli.orchestrator.definition_pause import paused_behind
 from hms_orch_cli.orchestrator.orchestrator import Orchestrator
 from hms_orch_cli.ports.clock import Clock
@@ -90,6 +90,7 @@ class Office:
         instruments: Instruments | None = None,
         heard: Activity | None = None,
         services: Mapping[str, Service] | None = None,
+        began_at: int | None = None,
     ) -> None:
         self._orchestrator = orchestrator
         self._journal = journal
@@ -102,13 +103,12 @@ class Office:
         self.event_bytes = event_bytes
         self._waiting = Backlog(reader, lambda: orchestrator.projection.dispatched, clock, backlog)
         self.operations = Operations(orchestrator, reader, clock.now_ms)
-        self.ready = False
         self.refused = 0
         """events that were not taken because too much was on its way into the log"""
         self._heard = heard or Activity()
         self._past: Activity | None = None
         self._services = services or {}
-        self._began_at = clock.now_ms()
+        self._began_at = clock.now_ms() if began_at is None else began_at
 
     async def publish(self, events: Sequence[NewEvent]) -> list[Published]:
         """Positions, once durable. Raises EventConflict, Overloaded, StoreFull, and then none of them is taken."""
@@ -332,7 +332,4 @@ class Office:
 
     def objection(self) -> str:
         """Why it is not ready for work; empty if it is."""
-        failure = self._orchestrator.failure
-        if failure is not None:
-            return failure.message if isinstance(failure, HmsError) else "stopped by a bug"
-        return "" if self.ready else "starting"
+        return self._orchestrator.objection()

@@ -156,17 +156,16 @@ async def _run(config: Config, server: Server) -> tuple[RunRow, int]:
     """Deploys, publishes and follows the run to its end."""
     from hms_orch_cli.application.incoming import event_from, new_id
     from hms_orch_cli.cli.console import open_console
-    from hms_orch_cli.dashboard.app import create_app
+    from hms_orch_cli.dashboard.app import App
     from hms_orch_cli.wiring import assemble, open_store
 
     store = open_store(config)
     console = open_console()
     try:
         works = assemble(config, store, [console], server.shown_url)
-        office, orchestrator = works.office, works.orchestrator
-        await server.start(create_app(office, host=config.host, public_url=server.shown_url))
+        office, orchestrator = works.open_office(), works.orchestrator
+        await server.start(App(orchestrator, lambda: office, host=config.host, public_url=server.shown_url))
         orchestrator.start()
-        office.ready = True
         try:
             await office.deploy((config.root / SAGA).read_bytes())
             event = {"type": EVENT, "id": new_id(), "source": "hms-bus"}
@@ -175,7 +174,6 @@ async def _run(config: Config, server: Server) -> tuple[RunRow, int]:
             (row,) = office.runs(event_seq=published.position)
             return row, store.last_seq()
         finally:
-            office.ready = False
             await orchestrator.stop()
             await server.stop()
             await works.journal.close()

@@ -9,6 +9,7 @@ anything else       a bug: one line that names a report file         3
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Callable, Container
@@ -22,10 +23,13 @@ INTERRUPTED = 130
 
 def end_with(main: Callable[[], object], words: Container[str]) -> NoReturn:
     """Runs `main` and ends the process. `words` are the verbs that a report may show of the command line."""
+    gc.freeze()  # what is loaded by now is needed to the end: no collection has to look at it
     for stream in (sys.stdout, sys.stderr):
         if reconfigure := getattr(stream, "reconfigure", None):
             reconfigure(errors="backslashreplace")  # a sign that the terminal does not know must not end the command
-    sys.exit(_delivered(exit_code_of(main, words)))
+    code = _delivered(exit_code_of(main, words))
+    gc.freeze()  # nor at anything else on the way out
+    sys.exit(code)
 
 
 def exit_code_of(main: Callable[[], object], words: Container[str]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -85,29 +86,31 @@ def up(
 
 
 def _run(config: Config, holder: Holder, server: Server, until_idle: bool) -> int:
-    import asyncio
-
+    gc.disable()  # until it is ready: a start loads, and throws nothing away
     try:
-        import uvloop
-    except ImportError:  # not on every platform; the loop of the standard library does the same more slowly
-        return asyncio.run(_work(config, holder, server, until_idle))
-    return uvloop.run(_work(config, holder, server, until_idle))
+        import asyncio
+
+        try:
+            import uvloop
+        except ImportError:  # not on every platform; the loop of the standard library does the same more slowly
+            return asyncio.run(_work(config, holder, server, until_idle))
+        return uvloop.run(_work(config, holder, server, until_idle))
+    finally:
+        gc.enable()
 
 
 async def _work(config: Config, holder: Holder, server: Server, until_idle: bool) -> int:
     """Starts everything, waits, and stops everything; the exit code."""
     import asyncio
-    import gc
     import secrets
     import signal
 
     from hms_orch_cli.cli.console import open_console
     from hms_orch_cli.cli.output import note
-    from hms_orch_cli.dashboard.app import create_app
+    from hms_orch_cli.dashboard.app import App
     from hms_orch_cli.dashboard.callers import Register
     from hms_orch_cli.wiring import assemble, open_store
 
-    gc.set_threshold(NEW_OBJECTS)
     loop = asyncio.get_running_loop()
     stop: asyncio.Future[Any] = loop.create_future()
 
@@ -126,8 +129,9 @@ async def _work(config: Config, holder: Holder, server: Server, until_idle: bool
         works = assemble(config, store, [console], public_url)
         orchestrator = works.orchestrator
         local = secrets.token_urlsafe()
-        app = create_app(
-            works.office,
+        app = App(
+            orchestrator,
+            works.open_office,
             host=config.host,
             register=Register(works.tokens, local),
             session_secret=works.secret,
@@ -137,15 +141,16 @@ async def _work(config: Config, holder: Holder, server: Server, until_idle: bool
         holder.announce(server.url, local)
         note(f"hms-orch is up: {server.shown_url}")
         note(f"store: {config.store_path}. Ctrl-C stops it, and everything is resumable.")
+        gc.freeze()  # all that was loaded stays: no collection has to look at it
+        gc.set_threshold(NEW_OBJECTS)
+        gc.enable()
         orchestrator.start()
         if works.webhook is not None:
             works.webhook.start()
-        works.office.ready = True
         work = orchestrator.until_idle() if until_idle else orchestrator.until_failed()
         waiting: asyncio.Future[Any] = asyncio.ensure_future(work)
         await asyncio.wait({waiting, stop}, return_when=asyncio.FIRST_COMPLETED)
         ended = waiting.done()
-        works.office.ready = False
         if works.webhook is not None:
             await works.webhook.stop()
         await orchestrator.stop()

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from typing import Final
-from urllib.parse import urlsplit
-
-from starlette.datastructures import Headers
-from starlette.responses import RedirectResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote, urlsplit
 
 from hms_orch_cli.config.tokens import hash_of
 from hms_orch_cli.dashboard.callers import Caller, Register, is_open, let_in
-from hms_orch_cli.dashboard.login import login_address
+from hms_orch_cli.dashboard.plain import AskedHeaders, PlainResponse
 from hms_orch_cli.dashboard.problems import problem_of
 from hms_orch_cli.dashboard.refusals import CrossSite, NotLoggedIn, WrongHost
 from hms_orch_cli.dashboard.sessions import Sessions
 from hms_orch_cli.errors import ConfigError, HmsError
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
 LOCAL_NAMES: Final = ("localhost", "127.0.0.1", "[::1]")
 READING: Final = ("GET", "HEAD", "OPTIONS")
@@ -61,19 +60,19 @@ class Access:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
         try:
-            self._admit(scope, Headers(scope=scope))
+            self._admit(scope, AskedHeaders(scope))
             answer: ASGIApp = self._app
         except HmsError as error:
             if isinstance(error, NotLoggedIn) and is_of_a_person(scope):
                 where = login_address(scope["path"], scope["query_string"].decode("latin-1"))
-                answer = RedirectResponse(where, 303)
+                answer = PlainResponse(303, b"", {"location": where})
             else:
                 answer = problem_of(error)
         await answer(scope, receive, send)
 
-    def _admit(self, scope: Scope, headers: Headers) -> None:
+    def _admit(self, scope: Scope, headers: AskedHeaders) -> None:
         method, path = scope["method"], scope["path"]
-        host = headers.getlist("host")
+        host = headers.all("host")
         if self._names is not None and (len(host) != 1 or _name(host[0]) not in self._names):
             told = ", ".join(host)[:100]
             raise WrongHost(f"the name is {told!r}", "use http://localhost, or set [server] publicUrl")
@@ -92,7 +91,7 @@ class Access:
         self._register.follow()
         return self._register.caller(kept) == caller
 
-    def _kept(self, method: str, headers: Headers) -> str | None:
+    def _kept(self, method: str, headers: AskedHeaders) -> str | None:
         """The hash of the token that it comes with, or that the cookie of a browser stands for."""
         if not self._register.needs_token:
             return None
@@ -106,26 +105,32 @@ class Access:
             raise CrossSite("the request does not say which page it comes from", "programs send a token, no cookie")
         return kept
 
-    def _is_of_another_origin(self, headers: Headers) -> bool:
+    def _is_of_another_origin(self, headers: AskedHeaders) -> bool:
         """Whether a browser says that a page of another origin sent this. Another port of this machine is another."""
         if (origin := headers.get("origin")) is None:
             return False
         told = origin.lower().partition("://")[2]
-        return not told or told not in (headers.get("host", "").lower(), self._public)
+        return not told or told not in ((headers.get("host") or "").lower(), self._public)
+
+
+def login_address(path: str, query: str) -> str:
+    """Where a browser is sent that is not logged in; afterwards it comes back."""
+    after = f"{path}?{query}" if query else path
+    return "/login" if after == "/" else f"/login?next={quote(after[:2_000], safe='/')}"
 
 
 def is_of_a_person(scope: Scope) -> bool:
     """Whether it is a browser that asks for a page."""
-    return scope["method"] in ("GET", "HEAD") and "text/html" in Headers(scope=scope).get("accept", "")
+    return scope["method"] in ("GET", "HEAD") and "text/html" in (AskedHeaders(scope).get("accept") or "")
 
 
-def _tells_where_from(headers: Headers) -> bool:
+def _tells_where_from(headers: AskedHeaders) -> bool:
     """Every browser does so when it writes."""
     return "origin" in headers or "sec-fetch-site" in headers
 
 
-def _is_cross_site(headers: Headers) -> bool:
-    return headers.get("sec-fetch-site", "none") not in ("none", "same-origin")
+def _is_cross_site(headers: AskedHeaders) -> bool:
+    return headers.get("sec-fetch-site") not in (None, "none", "same-origin")
 
 
 def _name(authority: str) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, Literal, NamedTuple
-
-from starlette.requests import Request
-from starlette.types import Scope
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from hms_orch_cli.config.tokens import Role, Tokens, hash_of
 from hms_orch_cli.dashboard.refusals import NotPermitted
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.types import Scope
 
 Right = Literal["read", "follow", "publish", "acknowledge", "operate"]
 """`read`: see everything. `follow`: read the log. `publish`: put events into it. `acknowledge`: an undo by event.

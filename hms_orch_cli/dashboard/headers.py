@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from starlette.datastructures import MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -21,6 +21,8 @@ HEADERS: Final = {
 }
 """An answer's own value wins."""
 
+_RAW: Final = tuple((name.encode(), value.encode()) for name, value in HEADERS.items())
+
 
 class SafeHeaders:
     """Middleware that adds them."""
@@ -33,9 +35,9 @@ class SafeHeaders:
 
         async def add(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
+                own = [*message.get("headers", ())]
+                names = {name for name, _ in own}
+                message["headers"] = [*own, *(each for each in _RAW if each[0] not in names)]
             await send(message)
 
         await self._app(scope, receive, add)

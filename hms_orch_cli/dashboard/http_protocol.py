@@ -5,14 +5,16 @@ from __future__ import annotations
 
 import asyncio
 from http import HTTPStatus
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from hms_orch_cli.dashboard.headers import HEADERS
 from hms_orch_cli.dashboard.problems import plain_problem, problem_of
 from hms_orch_cli.errors import Overloaded
+
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
 
 HEAD_BYTES: Final = 64 << 10
 """Bytes that may come without the parser making anything of them: a head, or a trailer, that does not end."""
@@ -90,7 +92,7 @@ class HttpProtocol(HttpToolsProtocol):
         answer = plain_problem(status, detail, headers={**HEADERS, "connection": "close"})
         told = [b"HTTP/1.1 %d %s" % (status, HTTPStatus(status).phrase.encode())]
         told += [b"%s: %s" % header for header in (*self.server_state.default_headers, *answer.raw_headers)]
-        self.transport.write(b"\r\n".join([*told, b"", bytes(answer.body)]))
+        self.transport.write(b"\r\n".join([*told, b"", answer.body]))
         self.transport.close()
 
 

@@ -12,6 +12,7 @@ from hms_orch_cli.application.incoming import event_from, json_text, structured
 from hms_orch_cli.application.office import Office
 from hms_orch_cli.application.publish import Published
 from hms_orch_cli.dashboard.callers import Caller, caller_of
+from hms_orch_cli.dashboard.plain import PlainResponse
 from hms_orch_cli.dashboard.problems import problem_of
 from hms_orch_cli.dashboard.reading import Json, body_of, json_of, media_of
 from hms_orch_cli.dashboard.refusals import BadRequest, NotPermitted, TooLarge, UnknownMedia
@@ -27,7 +28,7 @@ ATTRIBUTES_BYTES: Final = 64 << 10
 """What the attributes of an event may add to its data."""
 
 
-async def take(office: Office, request: Request) -> Response:
+async def take(office: Office, request: Request) -> Response | PlainResponse:
     """Takes one event or a batch; 202 once all of it is durable. A batch with a bad member, or with one whose id came
     before with other content, takes nothing and names it."""
     media = media_of(request)
@@ -49,7 +50,7 @@ async def take(office: Office, request: Request) -> Response:
     return Json({**_told(published), "positions": [published.position]}, 202)
 
 
-async def _take_batch(office: Office, caller: Caller, raw: bytes) -> Response:
+async def _take_batch(office: Office, caller: Caller, raw: bytes) -> Response | PlainResponse:
     documents = json_of(raw)
     if not isinstance(documents, list):
         raise BadRequest("a batch is a JSON array of events", f"send a single event as {STRUCTURED}")
@@ -72,7 +73,7 @@ async def _take_batch(office: Office, caller: Caller, raw: bytes) -> Response:
     return Json({"positions": [one.position for one in published], "events": told}, 202)
 
 
-def _refused(error: HmsError, index: int, size: int) -> Response:
+def _refused(error: HmsError, index: int, size: int) -> PlainResponse:
     """One of a batch is wrong, so all of it is refused."""
     if size > 1:
         error.message = f"event {index} of the batch (from 0): {error.message}; nothing of it was taken"

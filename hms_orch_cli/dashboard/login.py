@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Final
-from urllib.parse import parse_qs, quote
+from urllib.parse import parse_qs
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -57,12 +57,6 @@ class Login:
 async def who(_office: Office, request: Request) -> Response:
     """Who asks here, and what they may do."""
     return Json(caller_of(request).to_json())
-
-
-def login_address(path: str, query: str) -> str:
-    """Where a browser is sent that is not logged in; afterwards it comes back."""
-    after = f"{path}?{query}" if query else path
-    return "/login" if after == "/" else f"/login?next={quote(after[:2_000], safe='/')}"
 
 
 def local_path(told: str) -> str:

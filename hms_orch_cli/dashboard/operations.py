@@ -1,25 +1,12 @@
-"""What those who run it ask: does it live, is it ready, what does it count, which keys does it sign with."""
+"""What those who run it ask: what does it count, which keys does it sign with, what can be asked."""
 
 from __future__ import annotations
 
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 
 from hms_orch_cli.application.office import Office
 from hms_orch_cli.dashboard.reading import Json
-from hms_orch_cli.dashboard.refusals import NotReady
-
-
-async def healthz(_office: Office, _request: Request) -> Response:
-    """The process lives."""
-    return PlainTextResponse("ok\n")
-
-
-async def readyz(office: Office, _request: Request) -> Response:
-    """It is ready for work; 503 with the reason if not."""
-    if reason := office.objection():
-        raise NotReady(reason)
-    return Json({"ready": True})
 
 
 async def metrics(office: Office, request: Request) -> Response:

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import re
-import traceback
 from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
 from http import HTTPStatus
 from logging import getLogger
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
-from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from hms_orch_cli.dashboard.plain import PlainResponse
 from hms_orch_cli.dashboard.refusals import NotLoggedIn, NotReady, TooSlow
 from hms_orch_cli.errors import HmsError, Overloaded, SagaFileError
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MEDIA_TYPE: Final = "application/problem+json"
 TRACE_FRAMES: Final = 20
@@ -31,7 +30,7 @@ _UNDERSCORE: Final = re.compile("_([a-z])")
 _log = getLogger("uvicorn.error")
 
 
-def problem_of(error: HmsError, more: Mapping[str, Any] | None = None) -> Response:
+def problem_of(error: HmsError, more: Mapping[str, Any] | None = None) -> PlainResponse:
     """The answer that an error of the tree amounts to. `more` are members for this kind of problem alone."""
     kind = type(error)
     document: dict[str, Any] = {
@@ -48,18 +47,10 @@ def problem_of(error: HmsError, more: Mapping[str, Any] | None = None) -> Respon
     return _answer(kind.http_status, document, _headers_of(error))
 
 
-def on_error(_request: Request, error: Exception) -> Response:
-    """Exception handler for HmsError."""
-    assert isinstance(error, HmsError)  # noqa: S101  # it is registered for that class
-    return problem_of(error)
-
-
-def on_http_error(request: Request, error: Exception) -> Response:
-    """Exception handler for what the router refuses: unknown paths and wrong methods."""
-    assert isinstance(error, HTTPException)  # noqa: S101  # it is registered for that class
-    detail = f"{request.method} {request.url.path}"
-    hint = "/openapi.json lists what there is"
-    return plain_problem(error.status_code, detail[:500], hint, error.headers)
+def no_such_request(scope: Scope, status: int, headers: Mapping[str, str] | None = None) -> PlainResponse:
+    """The answer to what there is no route for: an unknown path, a wrong method."""
+    detail = f"{scope['method']} {scope['path']}"
+    return plain_problem(status, detail[:500], "/openapi.json lists what there is", headers)
 
 
 class Bugs:
@@ -79,12 +70,12 @@ class Bugs:
 
         try:
             await self._app(scope, receive, note)
-        except ClientDisconnect:
-            return  # nobody is left to answer
         except asyncio.CancelledError:  # only the server's own stop cancels a request, and ends its task after this
             if not started:
                 await problem_of(NotReady("the server stops", "send it again"))(scope, receive, send)
         except Exception as error:  # noqa: BLE001  # whatever it is, it must neither leak nor end the server
+            import traceback
+
             trace = "".join(traceback.format_exception(error, limit=-TRACE_FRAMES))
             _log.error("%s %s failed\n%s", scope["method"], _path(scope), trace[-TRACE_CHARACTERS:])
             if not started:
@@ -112,7 +103,7 @@ def _headers_of(error: HmsError) -> dict[str, str]:
     return {}
 
 
-def plain_problem(status: int, detail: str, hint: str = "", headers: Mapping[str, str] | None = None) -> Response:
+def plain_problem(status: int, detail: str, hint: str = "", headers: Mapping[str, str] | None = None) -> PlainResponse:
     """A problem that is no error of the tree: its status says what it is."""
     document = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
     if hint:
@@ -120,9 +111,9 @@ def plain_problem(status: int, detail: str, hint: str = "", headers: Mapping[str
     return _answer(status, document, headers)
 
 
-def _answer(status: int, document: Mapping[str, Any], headers: Mapping[str, str] | None) -> Response:
+def _answer(status: int, document: Mapping[str, Any], headers: Mapping[str, str] | None) -> PlainResponse:
     body = orjson.dumps({name: _sound(value) for name, value in document.items()}, default=str)
-    return Response(body, status, headers, MEDIA_TYPE)
+    return PlainResponse(status, body, {"content-type": MEDIA_TYPE, **(headers or {})})
 
 
 def _sound(value: Any) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import orjson
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from hms_orch_cli.dashboard.refusals import BadRequest, TooLarge, TooSlow, UnknownMedia
@@ -67,6 +67,8 @@ async def body_of(request: Request, limit: int) -> bytes:
                 parts.append(part)
     except TimeoutError as error:
         raise TooSlow(f"the body was not there after {BODY_S:.0f} s", "send it at once") from error
+    except ClientDisconnect as error:  # nobody is left to read the answer
+        raise BadRequest("the connection ended before the body was whole", "send all of it") from error
     finally:
         intake.bytes -= size
     return b"".join(parts)

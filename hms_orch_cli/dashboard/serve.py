@@ -12,7 +12,8 @@ from hms_orch_cli.errors import ConfigError, PortTaken
 
 if TYPE_CHECKING:
     import uvicorn
-    from starlette.applications import Starlette
+
+    from hms_orch_cli.dashboard.app import App
 
 BACKLOG: Final = 2_048
 FREE_PORT_TRIES: Final = 20
@@ -43,7 +44,7 @@ class Server:
         self._sockets = sockets
         self._host = host
         self.port: int = sockets[0].getsockname()[1]
-        self._app: Starlette | None = None
+        self._app: App | None = None
         self._server: uvicorn.Server | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -57,7 +58,7 @@ class Server:
         """The same for people."""
         return f"http://{_authority('localhost' if self._host in (*LOCAL, *EVERYWHERE) else self._host)}:{self.port}"
 
-    async def start(self, app: Starlette) -> None:
+    async def start(self, app: App) -> None:
         """Returns when requests are answered."""
         from hms_orch_cli.dashboard.web_server import web_server
 
@@ -72,7 +73,7 @@ class Server:
     async def stop(self) -> None:
         """Streams end, requests under way get three seconds, then the port is free."""
         if self._app is not None and self._server is not None and self._task is not None:
-            self._app.state.streams.stop()
+            self._app.stop()
             self._server.should_exit = True
             with suppress(asyncio.CancelledError):
                 await self._task
@@ -118,7 +119,9 @@ def _listeners(host: str, port: int) -> list[socket.socket]:
 
 def _listener(host: str, port: int) -> socket.socket:
     try:
-        found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        name = host.strip("[]")
+        asked = name.encode() if name.isascii() else name  # text would load the tables of IDNA
+        found = socket.getaddrinfo(asked, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family, kind, _, _, address = found[0]
         # The protocol is named, else uvicorn sets no TCP_NODELAY and each answer takes 40 ms.
         listener = socket.socket(family, kind, socket.IPPROTO_TCP)

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import uvicorn
-from starlette.applications import Starlette
 
 from hms_orch_cli.dashboard.http_protocol import HttpProtocol
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
 
 KEEP_ALIVE_S: Final = 30
 STOP_S: Final = 3
 """Seconds that requests get at a stop."""
 
 
-def web_server(app: Starlette, backlog: int) -> uvicorn.Server:
+def web_server(app: ASGIApp, backlog: int) -> uvicorn.Server:
     """A server that is yet to be started."""
     config = uvicorn.Config(
         app,

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from hms_orch_cli.errors import HmsError
 from hms_orch_cli.orchestrator.answers import answered
 from hms_orch_cli.orchestrator.definition_pause import pause_append, paused_already, paused_behind, resume_append
 from hms_orch_cli.orchestrator.definitions import Definitions, Pause
@@ -62,7 +63,7 @@ class Orchestrator:
         reader: LogReader,
         tables: DerivedTables,
         participants: Participants,
-        expressions: Expressions,
+        expressions: Callable[[], Expressions],
         clock: Clock,
         writer: RequestWriter,
         observers: Sequence[Observer],
@@ -74,7 +75,7 @@ class Orchestrator:
         self._reader = reader
         self._tables = tables
         self._participants = participants
-        self.definitions = Definitions(reader, lambda: expressions)
+        self.definitions = Definitions(reader, expressions)
         self.gate = Gate(calls, calls_per_service)
         self.projection = Projection(journal, self.definitions.to_json, self._arm_flush)
         self.waits = Waits(reader, Locks(self._grant))
@@ -91,7 +92,7 @@ class Orchestrator:
             room=journal.room,
             fail=self.fail,
         )
-        self._clock = clock
+        self.clock = clock
         self._granting = 0
         self._pausing: set[str] = set()
         self.on_question: Callable[[], None] = lambda: None
@@ -112,7 +113,7 @@ class Orchestrator:
             self.gate,
             self.projection,
             self.waits,
-            self._clock,
+            self.clock,
             exists=self.exists,
             offer=self._offer,
             room=self._journal.room,
@@ -201,7 +202,7 @@ class Orchestrator:
     async def pause(self, saga: str, actor: str, note: str) -> None:
         """From now on the definition starts no run; its events wait in the log. Raises NotFound, NotAllowed."""
         after = self.definitions.waiting_behind(saga, self.projection.dispatched)
-        append = pause_append(self._reader, saga, after, actor, note, self._clock.now_ms())
+        append = pause_append(self._reader, saga, after, actor, note, self.clock.now_ms())
         if saga in self._pausing:
             raise paused_already(saga)  # by somebody whose wish is on its way into the log
         self._pausing.add(saga)
@@ -216,7 +217,7 @@ class Orchestrator:
     async def resume(self, saga: str, actor: str, note: str) -> None:
         """The definition meets the events that have waited. Raises NotAllowed."""
         after = paused_behind(self._reader, saga)
-        seq = await self._journal.append(*resume_append(self._reader, saga, actor, note, self._clock.now_ms()))
+        seq = await self._journal.append(*resume_append(self._reader, saga, actor, note, self.clock.now_ms()))
         self.definitions.held_back.pop(saga, None)
         if self._dispatcher is not None and after is not None:
             # Up to where the dispatcher looks at this moment: that event has met the other definitions.
@@ -370,6 +371,14 @@ class Orchestrator:
     def failure(self) -> BaseException | None:
         """What stopped it, None while it can go on."""
         return self._failed.exception() if self._failed.done() and not self._failed.cancelled() else None
+
+    def objection(self) -> str:
+        """Why it is not ready for work; empty if it is."""
+        if (failure := self.failure) is not None:
+            return failure.message if isinstance(failure, HmsError) else "stopped by a bug"
+        if self.runner.stopping:
+            return "stopping"
+        return "starting" if self._work is None else ""
 
     def fail(self, error: BaseException) -> None:
         """Something happened that nothing can go on after: `until_idle` and `until_failed` raise it."""

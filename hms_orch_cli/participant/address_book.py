@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from hms_orch_cli.errors import ConfigError
@@ -28,8 +27,7 @@ _BOUND: Final = 1_000
 """Host names remembered that are not in the book; a saga file names a handful."""
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """A participant's place: `base` is everything before a step's path, without a slash at its end.
 
     `host` and `port` are what is connected to; `needs_resolution` says that the host is a name whose addresses have

@@ -107,7 +107,7 @@ class Stage:
             store,
             store,
             self._cast,
-            self._expressions,
+            lambda: self._expressions,
             self,
             RequestWriter(
                 lambda *named: f"http://localhost:7600/v1/callbacks/{'.'.join(named)}",

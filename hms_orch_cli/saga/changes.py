@@ -251,7 +251,8 @@ def _failed(step: Progress, fact: StepFailed | StepHeld, phase: Phase) -> Progre
 
 
 def _skipped(step: Progress, fact: StepSkipped, phase: Phase) -> Progress:
-    return step._replace(phase=phase, reason=fact.reason)
+    # What was in doubt still is: leaving the step out does not undo it.
+    return step._replace(phase=phase, reason=fact.reason, undo=step.undo or step.unknown)
 
 
 def _compensated(step: Progress, fact: StepCompensated, phase: Phase) -> Progress:

@@ -14,10 +14,9 @@ import stat
 import time
 from binascii import b2a_base64
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from hms_orch_cli.errors import ConfigError
 
@@ -32,8 +31,7 @@ CALLBACK_FILE: Final = "callback.key"
 SECRET_BYTES: Final = 32
 
 
-@dataclass(frozen=True, slots=True)
-class SigningKey:
+class SigningKey(NamedTuple):
     """One key pair. `made_at` is nanoseconds since 1970, `jwk` its public half."""
 
     kid: str

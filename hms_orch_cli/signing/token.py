@@ -13,6 +13,8 @@ from collections.abc import Callable
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
+from orjson import dumps
+
 from hms_orch_cli.ports.participants import Claims
 from hms_orch_cli.signing.keys import KeyRing, base64url
 
@@ -29,20 +31,12 @@ class Es256Signer:
     """Implements `ports.Signer` with the newest key of the ring. `now` is seconds since 1970."""
 
     def __init__(self, keys: KeyRing, issuer: str = "hms-orch", now: Callable[[], float] = time.time) -> None:
-        from cryptography.hazmat.primitives.asymmetric import ec
-        from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, decode_dss_signature
-        from cryptography.hazmat.primitives.hashes import SHA256
-        from orjson import dumps
-
         self._keys = keys
         self._issuer = issuer
         self._now = now
-        self._algorithm = ec.ECDSA(Prehashed(SHA256()))
-        self._numbers = decode_dss_signature
-        self._dumps = dumps
         self._ids: list[str] = []
         self._header = ""
-        self._private: EllipticCurvePrivateKey | None = None
+        self._seal: Callable[[bytes], bytes] | None = None
         self._ring_state = -1
         self._look_at = 0.0
 
@@ -53,7 +47,7 @@ class Es256Signer:
     def token(self, claims: Claims) -> str:
         """A signed JWT for this attempt. Raises ConfigError if the keys cannot be used."""
         now = self._now()
-        private = self._signing_key(now)
+        seal = self._newest_seal(now)
         if not self._ids:
             block = os.urandom(16 * _IDS_PER_BLOCK).hex()
             self._ids = [block[at : at + 32] for at in range(0, len(block), 32)]
@@ -69,18 +63,32 @@ class Es256Signer:
             "op": claims.op,
             "attempt": claims.attempt,
         }
-        signed = self._header + base64url(self._dumps(payload))
-        # JOSE wants the two numbers as 64 raw bytes, not as DER (RFC 7518, 3.4).
-        r, s = self._numbers(private.sign(sha256(signed.encode()).digest(), self._algorithm))
-        return f"{signed}.{base64url(r.to_bytes(32, 'big') + s.to_bytes(32, 'big'))}"
+        signed = self._header + base64url(dumps(payload))
+        return f"{signed}.{base64url(seal(signed.encode()))}"
 
-    def _signing_key(self, now: float) -> EllipticCurvePrivateKey:
-        if self._private is not None and now < self._look_at:
-            return self._private
+    def _newest_seal(self, now: float) -> Callable[[bytes], bytes]:
+        if self._seal is not None and now < self._look_at:
+            return self._seal
         self._look_at = now + LOOK_AGAIN_S
         state = self._keys.state()
-        if self._private is None or state != self._ring_state:
+        if self._seal is None or state != self._ring_state:
             key = self._keys.keys()[0]
-            self._private, self._ring_state = key.private, self._keys.state()
-            self._header = base64url(self._dumps({"alg": "ES256", "typ": "JWT", "kid": key.kid})) + "."
-        return self._private
+            self._seal, self._ring_state = _seal_of(key.private), self._keys.state()
+            self._header = base64url(dumps({"alg": "ES256", "typ": "JWT", "kid": key.kid})) + "."
+        return self._seal
+
+
+def _seal_of(private: EllipticCurvePrivateKey) -> Callable[[bytes], bytes]:
+    """What signs with a key. The cryptography is loaded with the first one: nobody is called before."""
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, decode_dss_signature
+    from cryptography.hazmat.primitives.hashes import SHA256
+
+    algorithm = ec.ECDSA(Prehashed(SHA256()))
+
+    def seal(signed: bytes) -> bytes:
+        # JOSE wants the two numbers as 64 raw bytes, not as DER (RFC 7518, 3.4).
+        r, s = decode_dss_signature(private.sign(sha256(signed).digest(), algorithm))
+        return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+
+    return seal

@@ -106,5 +106,5 @@ async def test_a_server_that_is_gone_is_told(bare: Stage, browser: Any) -> None:
     async with opened(browser, bare.url) as page:
         await page.goto("/")
         await page.locator(".light.on").wait_for()
-        bare.house.app.state.streams.stop()
+        bare.house.routes.streams.stop()
         await page.locator(".light.off").get_by_text("no answer").wait_for()

@@ -9,14 +9,16 @@ from typing import Any, NamedTuple
 
 import httpx
 import orjson
-from starlette.applications import Starlette
+from starlette.routing import Route
 
 from hms_orch_cli.application.clock import SystemClock
 from hms_orch_cli.application.instruments import Instruments
 from hms_orch_cli.application.office import Checked, Office
 from hms_orch_cli.config.tokens import Token, Tokens
-from hms_orch_cli.dashboard.app import create_app
+from hms_orch_cli.dashboard.app import App
 from hms_orch_cli.dashboard.callers import Register
+from hms_orch_cli.dashboard.entrance import METHODS
+from hms_orch_cli.dashboard.routes import Routes
 from hms_orch_cli.errors import SagaFileError
 from hms_orch_cli.event_store.group_commit import GroupCommit
 from hms_orch_cli.event_store.memory import MemoryStore
@@ -87,9 +89,18 @@ class House(NamedTuple):
     orchestrator: Orchestrator
     office: Office
     participants: FakeParticipants
-    app: Starlette
+    app: App
+    routes: Routes
     client: httpx.AsyncClient
     heard: Activity
+
+    def asked(self) -> list[tuple[str, str]]:
+        """(method, path) of everything that is answered, parameters as they stand: at the entrance, and by a route."""
+        found = [(method, path) for path in self.app.entrance.answers for method in METHODS]
+        for route in self.routes.routes:
+            assert isinstance(route, Route)
+            found += [(method, route.path) for method in sorted(route.methods or ())]
+        return found
 
     async def deploy(self, text: str | None = None) -> None:
         """Deploys a definition over HTTP."""
@@ -137,6 +148,7 @@ async def open_house(
     services: Mapping[str, Service] = SERVICES,
     event_bytes: int = EVENT_BYTES,
     headers: Mapping[str, str] | None = None,
+    started: bool = True,
 ) -> AsyncIterator[House]:
     """A running one; its journal takes so many appends at a time. Over a new store in memory, unless one is given.
     `tokens_now` takes the place of tokens that stay as they are."""
@@ -150,7 +162,9 @@ async def open_house(
     )
     meter = Meter(participants)
     heard = Activity()
-    orchestrator = Orchestrator(journal, store, store, meter, cel, clock, writer, [heard], calls=8, calls_per_service=8)
+    orchestrator = Orchestrator(
+        journal, store, store, meter, lambda: cel, clock, writer, [heard], calls=8, calls_per_service=8
+    )
 
     def checked(text: bytes) -> Checked:
         found = check(text, "definition", cel)
@@ -175,13 +189,13 @@ async def open_house(
     )
     known = Tokens(tuple(named), tuple(tokens))
     register = Register(tokens_now or (lambda: known), local)
-    app = create_app(office, host=host, register=register, session_secret=SECRET, public_url=public_url)
-    orchestrator.start()
-    office.ready = True
+    app = App(orchestrator, lambda: office, host=host, register=register, session_secret=SECRET, public_url=public_url)
+    if started:
+        orchestrator.start()
     transport = httpx.ASGITransport(app)
     try:
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost:7600", headers=headers) as client:
-            yield House(store, orchestrator, office, participants, app, client, heard)
+            yield House(store, orchestrator, office, participants, app, await app.entrance.routes(), client, heard)
     finally:
         await orchestrator.stop()
         await journal.close()

@@ -4,23 +4,12 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from starlette.routing import Route
 
 from hms_orch_cli.dashboard.access import is_loopback, refuse_to_listen
 from hms_orch_cli.errors import ConfigError
 from tests.dashboard.house import House, event, open_house
 
 FREE = ("/healthz", "/readyz", "/.well-known/jwks.json", "/v1/callbacks/{token}", "/login", "/logout", "/static/{name}")
-
-
-def paths(house: House) -> list[tuple[str, str]]:
-    """Every route as (method, path), its parameters as they stand."""
-    return [
-        (method, route.path)
-        for route in house.app.routes
-        if isinstance(route, Route)
-        for method in sorted(route.methods or ())
-    ]
 
 
 @pytest.mark.parametrize("name", ["localhost", "localhost:7600", "127.0.0.1:1", "[::1]:7600", "[::1]", "LOCALHOST:80"])
@@ -34,7 +23,7 @@ async def test_names_of_this_machine_are_answered(house: House, name: str) -> No
      "user@localhost", "127.0.0.2", "0.0.0.0", "[::2]", "localhost evil"],
 )  # fmt: skip
 async def test_a_foreign_host_is_refused_on_every_route(house: House, name: str) -> None:
-    for method, path in paths(house):
+    for method, path in house.asked():
         answer = await house.client.request(method, path, headers={"host": name})
         assert answer.status_code == 421, (method, path)
     assert house.store.last_seq() == 0
@@ -66,7 +55,7 @@ async def test_the_public_name_is_answered() -> None:
     ],
 )
 async def test_a_page_of_another_site_writes_nothing(house: House, headers: dict[str, str]) -> None:
-    for method, path in paths(house):
+    for method, path in house.asked():
         if method in ("POST", "DELETE"):
             answer = await house.client.request(method, path, json=event(), headers=headers)
             assert answer.status_code == 403, (method, path)
@@ -75,7 +64,7 @@ async def test_a_page_of_another_site_writes_nothing(house: House, headers: dict
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://localhost:3000"])
 async def test_a_page_of_another_origin_reads_nothing(house: House, origin: str) -> None:
-    for method, path in paths(house):
+    for method, path in house.asked():
         assert (await house.client.request(method, path, headers={"origin": origin})).status_code == 403, (method, path)
 
 
@@ -94,7 +83,7 @@ async def test_a_page_of_this_server_writes(house: House) -> None:
 async def test_without_a_valid_token_almost_nothing_is_answered(told: str | None) -> None:
     async with open_house(host="0.0.0.0", tokens=["first-token", "second-token"]) as house:
         headers = {} if told is None else {"authorization": told.encode("latin-1")}
-        for method, path in paths(house):
+        for method, path in house.asked():
             answer = await house.client.request(method, path, headers=headers)
             assert (answer.status_code == 401) == (path not in FREE), (method, path, answer.status_code)
             if answer.status_code == 401:

@@ -6,14 +6,13 @@ import logging
 from typing import Any
 
 import pytest
-from starlette.routing import Route
 
 from hms_orch_cli.dashboard import openapi
 from hms_orch_cli.dashboard.headers import HEADERS
 from hms_orch_cli.dashboard.pages import PAGES
 from hms_orch_cli.errors import HmsError, Overloaded, StoreFailed, StoreFull
 from hms_orch_cli.saga.outcome import Answer, Wire
-from tests.dashboard.house import House, event, saga
+from tests.dashboard.house import House, event, open_house, saga
 
 YAML = {"content-type": "application/yaml"}
 
@@ -185,12 +184,20 @@ async def test_a_callback_that_nothing_waits_for_is_refused(house: House) -> Non
 
 async def test_readiness_is_told_with_its_reason(house: House) -> None:
     assert (await house.client.get("/readyz")).json() == {"ready": True}
-    house.office.ready = False
-    answer = await house.client.get("/readyz")
-    assert (answer.status_code, answer.json()["detail"], answer.headers["retry-after"]) == (503, "starting", "1")
     house.orchestrator.fail(StoreFailed("the disk is gone"))
-    assert (await house.client.get("/readyz")).json()["detail"] == "the disk is gone"
+    answer = await house.client.get("/readyz")
+    told = (answer.status_code, answer.json()["detail"], answer.headers["retry-after"])
+    assert told == (503, "the disk is gone", "1")
     assert (await house.client.get("/healthz")).status_code == 200
+
+
+async def test_it_is_ready_from_its_start_to_its_stop() -> None:
+    async with open_house(started=False) as house:
+        assert (await house.client.get("/readyz")).json()["detail"] == "starting"
+        house.orchestrator.start()
+        assert (await house.client.get("/readyz")).status_code == 200
+        await house.orchestrator.stop()
+        assert (await house.client.get("/readyz")).json()["detail"] == "stopping"
 
 
 async def test_the_keys_are_public(house: House) -> None:
@@ -204,12 +211,7 @@ OF_THE_PAGE = (*PAGES, "/live", "/login", "/logout")
 
 
 def test_openapi_describes_the_routes_that_exist_and_no_other(house: House) -> None:
-    routes = {
-        (route.path, method.lower())
-        for route in house.app.routes
-        if isinstance(route, Route) and route.path not in OF_THE_PAGE
-        for method in (route.methods or set()) - {"HEAD"}
-    }
+    routes = {(path, method.lower()) for method, path in house.asked() if path not in OF_THE_PAGE and method != "HEAD"}
     described = {(path, method) for path, item in openapi.document()["paths"].items() for method in item}
     assert described == routes
 

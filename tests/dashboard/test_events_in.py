@@ -224,7 +224,7 @@ async def test_a_body_without_a_length_is_cut_off_at_the_limit(house: House) -> 
 
 
 async def test_bodies_that_are_read_at_one_time_are_bounded_together(house: House) -> None:
-    house.app.state.intake = Intake(3_000)
+    house.routes.state.intake = Intake(3_000)
     half_there, go_on = asyncio.Event(), asyncio.Event()
 
     async def slowly() -> Any:
@@ -241,7 +241,7 @@ async def test_bodies_that_are_read_at_one_time_are_bounded_together(house: Hous
     assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
     go_on.set()
     assert (await sent).status_code == 202
-    assert house.app.state.intake.bytes == 0
+    assert house.routes.state.intake.bytes == 0
     assert (await post(house, event(2, data="x" * 1_800))).status_code == 202
 
 

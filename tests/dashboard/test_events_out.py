@@ -166,7 +166,7 @@ async def test_a_stop_ends_streams(house: House) -> None:
         stopping = asyncio.create_task(server.stop())
         assert [line async for line in lines if line] == []
         await stopping
-    assert house.app.state.streams.open == 0
+    assert house.routes.streams.open == 0
 
 
 async def run_stream(streams: Streams, source: Any, receive: Any) -> list[dict[str, Any]]:

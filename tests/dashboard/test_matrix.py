@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import httpx
 import orjson
 import pytest
-from starlette.routing import Route
 
 from hms_orch_cli.config.tokens import Token, hash_of
 from tests.dashboard.house import House, event, open_house, saga
@@ -72,21 +71,19 @@ async def wanted(house: House) -> list[Wanted]:
     run = (await house.client.get("/v1/sagas", headers=OPERATOR)).json()["sagas"][0]["sagaId"]
     ids = {"/v1/hitl": f"{run}.1", "/v1/definitions": "shop.order.v1"}
     found = []
-    for route in (each for each in house.app.routes if isinstance(each, Route)):
-        about = next((each for prefix, each in ids.items() if route.path.startswith(prefix)), run)
+    for method, route in house.asked():
+        about = next((each for prefix, each in ids.items() if route.startswith(prefix)), run)
         token = house.callback(run, "pay").rpartition("/")[2]
-        path = route.path.format(id=about, name="page.css" if "static" in route.path else "pay", token=token)
-        for method in sorted(route.methods or ()):
-            body, told = BODIES.get((method, route.path), (None, {}))
-            content = orjson.dumps(body) if isinstance(body, dict) else body
-            found.append(Wanted(method, route.path, path, content, told))
+        path = route.format(id=about, name="page.css" if "static" in route else "pay", token=token)
+        body, told = BODIES.get((method, route), (None, {}))
+        content = orjson.dumps(body) if isinstance(body, dict) else body
+        found.append(Wanted(method, route, path, content, told))
     return found
 
 
 async def test_there_is_a_body_for_every_route_that_writes(house: House) -> None:
     """So that what is refused would have been done."""
-    routes = [each for each in house.app.routes if isinstance(each, Route)]
-    posts = {("POST", each.path) for each in routes if "POST" in (each.methods or ())}
+    posts = {(method, route) for method, route in house.asked() if method == "POST"}
     assert posts - {("POST", "/logout")} == set(BODIES)
 
 
@@ -178,7 +175,7 @@ PUBLISHERS = {
 async def refused_to(role: Any, requests_of: set[str]) -> tuple[set[tuple[str, str]], set[tuple[str, str]]]:
     """(all requests of these methods that are not free, those of them that a role is refused)."""
     async with open_house(tokens=["full"], named=[Token("someone", role, hash_of("theirs"))]) as house:
-        house.app.state.streams.stop()  # else the live stream would have no end
+        house.routes.streams.stop()  # else the live stream would have no end
         asked, refused = set(), set()
         for request in await wanted(house):
             if request.route in FREE or request.method not in requests_of:

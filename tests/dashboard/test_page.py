@@ -9,6 +9,7 @@ import pytest
 
 from hms_orch_cli.config.tokens import Token, hash_of
 from hms_orch_cli.dashboard.words import sentence
+from hms_orch_cli.errors import StoreFailed
 from hms_orch_cli.saga.moment import duration
 from hms_orch_cli.saga.outcome import Answer, Wire
 from tests.dashboard.house import House, event, open_house
@@ -152,8 +153,8 @@ async def test_an_address_without_a_page_shows_nothing_to_who_may_not_look() -> 
 
 
 async def test_a_failure_of_the_orchestrator_is_shown(house: House) -> None:
-    house.office.ready = False
-    assert "starting" in (await house.client.get("/")).text
+    house.orchestrator.fail(StoreFailed("the disk is gone"))
+    assert "the disk is gone" in (await house.client.get("/")).text
 
 
 async def test_the_policy_forbids_scripts_and_styles_in_the_page(house: House) -> None:

@@ -21,7 +21,7 @@ from hms_orch_cli.config.tokens_now import TokensNow
 from hms_orch_cli.dashboard import streams
 from hms_orch_cli.dashboard.serve import bind
 from tests.dashboard.house import House, event, open_house
-from tests.dashboard.test_access import FREE, paths
+from tests.dashboard.test_access import FREE
 
 LOCAL = "of the lock file"
 ROLES = {"ann": "operator", "vi": "viewer", "billing": "publisher"}
@@ -139,7 +139,7 @@ async def test_an_open_stream_ends_before_the_next_event(file: Path, path: str, 
             file.write_text(table(**after))
             await house.client.post("/v1/events", json=event(2), headers={"authorization": f"Bearer {LOCAL}"})
             assert not [line async for line in lines if line.startswith("id:")]
-        assert house.app.state.streams.open == 0
+        assert house.routes.streams.open == 0
 
 
 async def test_an_open_stream_without_events_ends_with_the_keep_alive(
@@ -162,7 +162,7 @@ async def test_without_the_last_token_nobody_comes_in(file: Path, host: str, lef
     async with following(file, host=host) as house:
         file.write_text(left)
         for headers in ({}, bearer("ann"), bearer("")):
-            for method, path in paths(house):
+            for method, path in house.asked():
                 answer = await house.client.request(method, path, headers=headers)
                 assert (answer.status_code == 401) == (path not in FREE), (method, path)
         assert (await house.client.get("/login")).status_code == 200

@@ -274,7 +274,7 @@ class Process:
             house.store,
             house.store,
             house.services,
-            CEL,
+            lambda: CEL,
             clock or house.clock,
             RequestWriter(lambda *named: f"http://here/v1/callbacks/{':'.join(named)}", lambda name: f"secret {name}"),
             [house.heard],

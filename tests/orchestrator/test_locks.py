@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hms_orch_cli.errors import NotAllowed, NotFound
+from hms_orch_cli.errors import NoteMissing, NotFound
 from hms_orch_cli.orchestrator.locks import Locks
 from hms_orch_cli.ports.participants import CallRequest
 from hms_orch_cli.saga.outcome import Answer
@@ -227,7 +227,7 @@ async def test_a_person_can_take_it_away(up: bool) -> None:
         await process.until_idle()
         await process.stop()
     else:
-        with pytest.raises(NotAllowed, match="note"):
+        with pytest.raises(NoteMissing, match="note"):
             house.ask(lambda people: people.release(KEY, "eve", " "))
         house.ask(lambda people: people.release(KEY, "eve", "it is stuck"))
         with pytest.raises(NotFound):

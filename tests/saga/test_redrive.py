@@ -20,6 +20,7 @@ from hms_orch_cli.saga.events import (
     StepFailed,
     StepHeld,
     StepRetrying,
+    StepSkipped,
     StepStarted,
     StepSucceeded,
     StepWaiting,
@@ -220,6 +221,13 @@ def test_an_output_that_could_not_be_read_is_undone_after_a_redrive_too(again: l
     saga = saga_of(wait("stock", compensate="svc:/release"), step("ship"))
     story = given(saga, started, asked("stock"), heard("stock", error="output n"), ABANDON, redrives, again)
     story.when(cancels).then(fact(Compensating), fact(StepFailed, undo=True)).owes(Begin("stock", "compensate"))
+
+
+def test_what_may_have_taken_effect_is_undone_though_it_is_left_out_after_the_redrive() -> None:
+    saga = saga_of(wait("stock", compensate="svc:/release"), step("ship"))
+    story = given(saga, started, asked("stock"), heard("stock", error="output n"), ABANDON, redrives)
+    story.when(Attempt("stock", "call", skip=True)).then(fact(StepSkipped)).owes(Begin("ship", "call"))
+    story.when(cancels).owes(Begin("stock", "compensate"))
 
 
 # -- started anew

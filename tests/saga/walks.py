@@ -130,6 +130,8 @@ class Walk:
         self.now = NOW
         self.run = begin(saga, "run-1")
         self.log: list[RunFact] = []
+        self.appends: list[list[RunFact]] = []
+        """the same, by what comes into the log at once"""
         self.begun: set[tuple[str, Op]] = set()
         """what this process has begun: all else that is under way was cut off"""
         self.told: list[Input] = []
@@ -169,6 +171,7 @@ class Walk:
         run, facts = advance(self.run, happened, self.now)
         self.run = run
         self.log += facts
+        self.appends.append(facts)
         self.begun |= {(fact.step, "call") for fact in facts if isinstance(fact, StepStarted)}
         self.begun |= {(fact.step, "compensate") for fact in facts if isinstance(fact, Compensate)}
         self.told.append(happened)

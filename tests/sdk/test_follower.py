@@ -14,7 +14,7 @@ import pytest
 from starlette.applications import Starlette
 
 from hms_orch_cli.config.tokens import Token, hash_of
-from hms_orch_cli.dashboard.app import create_app
+from hms_orch_cli.dashboard.app import App
 from hms_orch_cli.dashboard.serve import bind
 from hms_orch_cli.saga.outcome import Answer, Wire
 from hms_orch_cli.sdk import Event, FilePositions, NotMine, SdkError, Undo, emit, listening, on, run
@@ -48,7 +48,7 @@ class Heard(list[Any]):
 async def serving(house: House, port: int = 0) -> AsyncIterator[str]:
     """The orchestrator on a real socket; its URL."""
     server = bind("127.0.0.1", port)
-    await server.start(create_app(house.office))
+    await server.start(App(house.orchestrator, lambda: house.office))
     try:
         yield server.url
     finally:

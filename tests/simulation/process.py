@@ -104,7 +104,7 @@ class Process:
             self.store,  # type: ignore[arg-type]  # the reading verbs are looked up by name
             self.store,  # type: ignore[arg-type]
             Wire(self),
-            EXPRESSIONS,
+            lambda: EXPRESSIONS,
             self.clock,
             RequestWriter(lambda *named: f"http://here/v1/callbacks/{':'.join(named)}", lambda name: f"secret {name}"),
             [simulation.oracle],
