@@ -24,6 +24,9 @@ MOST: Final = 50
 
 PATIENCE_S: Final = 1.0
 
+LAST_ID: Final = "ffffffff-ffff-ffff-ffff-ffffffffffff"
+"""Behind every id of a run."""
+
 ONE_WORD: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._,/-]{0,199}")
 
 Offer = tuple[str, str]
@@ -71,11 +74,16 @@ def _log() -> AbstractContextManager[LogSource]:
 def _runs(*states: str) -> Look:
     def look(_: typer.Context, incomplete: str) -> Iterator[Offer]:
         with _log() as log:
-            last = f"{incomplete}~" if incomplete else None  # behind every id that begins so
-            runs = log.runs(None, states, MOST, last)
+            runs = log.runs(None, states, MOST, _behind(incomplete) if incomplete else None)
         return ((run["sagaId"], f"{run['saga']} {run['state']}") for run in runs)
 
     return look
+
+
+def _behind(incomplete: str) -> str:
+    """An id behind every one that begins so. Its last part is left open, else a whole id would not be in front of it."""
+    begun = incomplete[: LAST_ID.rindex("-") + 1]
+    return begun + LAST_ID[len(begun) :]
 
 
 def _definitions(_: typer.Context, incomplete: str) -> Iterator[Offer]:
