@@ -81,7 +81,7 @@ def _runs(*states: str) -> Look:
 
 
 def _behind(incomplete: str) -> str:
-    """An id behind every one that begins so. Its last part is left open, else a whole id would not be in front of it."""
+    """An id behind every one that begins so. Its last part is left open: a whole id has to be in front of it."""
     begun = incomplete[: LAST_ID.rindex("-") + 1]
     return begun + LAST_ID[len(begun) :]
 
