@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
@@ -29,6 +29,8 @@ MOST_ROUNDS = 120
 
 Wish = Callable[[Operations, str], Coroutine[Any, Any, Any]]
 
+REDRIVE: Final[Wish] = lambda hands, saga_id: hands.redrive(saga_id, "ann", keep_revision=True)  # noqa: E731
+
 
 class People:
     """Everybody outside. What is planned is planned at the start; what it meets is chance."""
@@ -39,6 +41,7 @@ class People:
         self._writer = Writer(simulation.rng, simulation.plan)
         self._sagas: list[str] = []
         self._kinds: list[str] = []
+        self._thought_better: set[str] = set()
 
     def plan(self, safety_s: float) -> None:
         """Deploys, and lays down who will do what when."""
@@ -204,8 +207,7 @@ class People:
         self._simulation.agenda.after(self._rng.random() ** 2 * 10, self._wish, "resume", self._held_back, resume, 0)
 
     def _redrive(self) -> None:
-        redrive = lambda hands, saga_id: hands.redrive(saga_id, "ann", keep_revision=True)  # noqa: E731
-        self._wish("redrive", self._failed, redrive)
+        self._wish("redrive", self._failed, REDRIVE)
 
     def _release(self) -> None:
         keys = lambda: list(self._simulation.oracle.holders)  # noqa: E731
@@ -244,10 +246,18 @@ class People:
 
     def _deciding(self, actor: str) -> Wish:
         def decide(hands: Operations, item: str) -> Coroutine[Any, Any, Any]:
-            decisions = self._items_with_decisions().get(item) or ["done"]
-            return hands.decide(item, self._rng.choice(decisions), actor, "as it seems right")
+            decision = self._rng.choice(self._items_with_decisions().get(item) or ["done"])
+            if decision == "abandon" and "redrive" in self._simulation.plan:
+                self._simulation.agenda.after(1, self._think_better, item.rpartition(".")[0])
+            return hands.decide(item, decision, actor, "as it seems right")
 
         return decide
+
+    def _think_better(self, saga_id: str) -> None:
+        """A run that was abandoned since its undo was stuck is to go on after all; once each."""
+        if saga_id not in self._thought_better:
+            self._thought_better.add(saga_id)
+            self._wish("redrive", lambda: [saga_id] if saga_id in self._failed() else [], REDRIVE)
 
     def tend(self, rounds: int = 0) -> None:
         """Once the faults are healed: whatever waits for a person gets one, ever more slowly."""
