@@ -155,6 +155,7 @@ async def _work(config: Config, holder: Holder, server: Server, until_idle: bool
             await works.webhook.stop()
         await orchestrator.stop()
         await server.stop()
+        orchestrator.flush()
         await works.journal.close()
         if works.traces is not None:
             await works.traces.stop()

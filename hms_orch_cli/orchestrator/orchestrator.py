@@ -250,10 +250,15 @@ class Orchestrator:
         await self.runner.stop(GRACE_S)
         if self._flush_timer is not None:
             self._flush_timer.cancel()
-        if not self._failed.done():
-            self.projection.flush()
-            self._failed.cancel()
+        self.flush()
+        self._failed.cancel()
         await self._participants.close()
+
+    def flush(self) -> None:
+        """Writes what is derived down to the end of the log. After a stop as well: a person may have decided meanwhile.
+        Nothing after a failure, since what it counts may not be in the log."""
+        if self.failure is None:
+            self.projection.flush()
 
     # -- inside
 
@@ -365,7 +370,7 @@ class Orchestrator:
 
     def _flush(self) -> None:
         self._flush_timer = None
-        self.projection.flush()
+        self.flush()
 
     @property
     def failure(self) -> BaseException | None:

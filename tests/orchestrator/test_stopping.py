@@ -71,6 +71,23 @@ async def test_an_event_published_while_it_stops_waits_for_the_next_start() -> N
     assert house.states() == ["COMPLETED"]
 
 
+async def test_a_decision_that_comes_while_it_stops_is_kept_in_the_log_and_in_what_is_derived() -> None:
+    """Requests that were under way are answered, after nothing begins any more."""
+    house = House(content({"name": "boss", "approval": {"prompt": "?"}}, step("pay")))
+    house.publish("e1")
+    process = house.up()
+    await process.until_idle()
+    (item,) = house.told("hitl.queued")
+    await process.orchestrator.stop()
+    await process.ask.decide(item["id"], "approve", "eve", "so be it")
+    process.orchestrator.flush()
+    await process.journal.close()
+    assert house.services.made() == []
+    house.prove()
+    await house.run()
+    assert house.states() == ["COMPLETED"]
+
+
 async def test_a_stop_does_not_wait_for_polls_that_are_asleep() -> None:
     """Only calls in flight get their grace."""
     house = House(content(step("pay")))
