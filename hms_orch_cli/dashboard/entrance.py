@@ -15,9 +15,13 @@ from hms_orch_cli.errors import HmsError
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
+    from hms_orch_cli.dashboard.callers import Caller
     from hms_orch_cli.dashboard.routes import Routes
 
 METHODS: Final = ("GET", "HEAD")
+
+Answer = Callable[["Caller | None"], PlainResponse]
+"""What somebody gets, None for who is not known."""
 
 
 class Entrance:
@@ -29,7 +33,7 @@ class Entrance:
         self._building: asyncio.Future[Routes] | None = None
         self._routes: Routes | None = None
         self._stopped = False
-        self.answers: Mapping[str, Callable[[], PlainResponse]] = {"/healthz": _healthz, "/readyz": self._readyz}
+        self.answers: Mapping[str, Answer] = {"/healthz": _healthz, "/readyz": self._readyz}
         """what is answered here, by path"""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -61,20 +65,21 @@ class Entrance:
         if self._stopped:
             self._routes.streams.stop()
 
-    def _readyz(self) -> PlainResponse:
+    def _readyz(self, caller: Caller | None) -> PlainResponse:
         if reason := self._objection():
-            raise NotReady(reason)
+            # The reason may name a place of this machine.
+            raise NotReady(reason if caller is not None else "who asks with a token hears why")
         return PlainResponse(200, b'{"ready":true}', {"content-type": "application/json"})
 
 
-def _healthz() -> PlainResponse:
+def _healthz(_caller: Caller | None) -> PlainResponse:
     return PlainResponse(200, b"ok\n", {"content-type": "text/plain; charset=utf-8"})
 
 
-def _answered(scope: Scope, answer: Callable[[], PlainResponse]) -> PlainResponse:
+def _answered(scope: Scope, answer: Answer) -> PlainResponse:
     if scope["method"] not in METHODS:
         return no_such_request(scope, 405, {"allow": ", ".join(METHODS)})
     try:
-        return answer()
+        return answer(scope.get("caller"))
     except HmsError as error:
         return problem_of(error)

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from hms_orch_cli.dashboard.access import is_loopback, refuse_to_listen
-from hms_orch_cli.errors import ConfigError
+from hms_orch_cli.errors import ConfigError, StoreFailed
 from tests.dashboard.house import House, event, open_house
 
 FREE = ("/healthz", "/readyz", "/.well-known/jwks.json", "/v1/callbacks/{token}", "/login", "/logout", "/static/{name}")
@@ -27,6 +27,16 @@ async def test_a_foreign_host_is_refused_on_every_route(house: House, name: str)
         answer = await house.client.request(method, path, headers={"host": name})
         assert answer.status_code == 421, (method, path)
     assert house.store.last_seq() == 0
+
+
+async def test_why_it_is_not_ready_is_told_to_whom_it_knows() -> None:
+    """The reason may name a place of the machine; that it is not ready is for whoever starts and stops it."""
+    async with open_house(tokens=["full"]) as house:
+        house.orchestrator.fail(StoreFailed("/srv/events.db cannot be written"))
+        told = await house.client.get("/readyz")
+        assert (told.status_code, told.json()["detail"]) == (503, "who asks with a token hears why")
+        known = await house.client.get("/readyz", headers={"authorization": "Bearer full"})
+        assert (known.status_code, known.json()["detail"]) == (503, "/srv/events.db cannot be written")
 
 
 async def test_two_hosts_are_refused(house: House) -> None:
