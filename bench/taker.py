@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -43,7 +43,7 @@ async def serve(folder: Path, forget: bool) -> None:
     store.close()
 
 
-def _forgetting():  # type: ignore[no-untyped-def]
+def _forgetting() -> Callable[[Sequence[NewEvent]], Awaitable[list[Published]]]:
     positions = count(1)
 
     async def publish(events: Sequence[NewEvent]) -> list[Published]:

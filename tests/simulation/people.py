@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -29,7 +29,9 @@ MOST_ROUNDS = 120
 
 Wish = Callable[[Operations, str], Coroutine[Any, Any, Any]]
 
-REDRIVE: Final[Wish] = lambda hands, saga_id: hands.redrive(saga_id, "ann", keep_revision=True)  # noqa: E731
+
+def _let_go_on(hands: Operations, saga_id: str) -> Coroutine[Any, Any, Any]:
+    return hands.redrive(saga_id, "ann", keep_revision=True)
 
 
 class People:
@@ -207,7 +209,7 @@ class People:
         self._simulation.agenda.after(self._rng.random() ** 2 * 10, self._wish, "resume", self._held_back, resume, 0)
 
     def _redrive(self) -> None:
-        self._wish("redrive", self._failed, REDRIVE)
+        self._wish("redrive", self._failed, _let_go_on)
 
     def _release(self) -> None:
         keys = lambda: list(self._simulation.oracle.holders)  # noqa: E731
@@ -257,7 +259,7 @@ class People:
         """A run that was abandoned since its undo was stuck is to go on after all; once each."""
         if saga_id not in self._thought_better:
             self._thought_better.add(saga_id)
-            self._wish("redrive", lambda: [saga_id] if saga_id in self._failed() else [], REDRIVE)
+            self._wish("redrive", lambda: [saga_id] if saga_id in self._failed() else [], _let_go_on)
 
     def tend(self, rounds: int = 0) -> None:
         """Once the faults are healed: whatever waits for a person gets one, ever more slowly."""
